@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// NATS is the connection to the streams.
+type NATS struct {
+	// The NATS servers, separated by commas. A user and password, or a token,
+	// may stand in front of the host.
+	URL NATSURL `env:"NATS_URL" secret:"true" required:"name the NATS servers, for example NATS_URL=nats://nats:4222"`
+	// Path of a credentials file (user JWT and seed).
+	Creds string `env:"NATS_CREDS"`
+	// Path of the certificate authority the servers' certificates are checked
+	// with; empty: the system's.
+	TLSCA string `env:"NATS_TLS_CA"`
+	// Path of the client certificate. Goes with NATS_TLS_KEY.
+	TLSCert string `env:"NATS_TLS_CERT"`
+	// Path of the client certificate's key.
+	TLSKey string `env:"NATS_TLS_KEY"`
+	// Longest to wait for the servers when connecting.
+	ConnectTimeout time.Duration `env:"NATS_CONNECT_TIMEOUT" envDefault:"5s"`
+	// Longest to wait for the acknowledgement of a publish, or the answer to a
+	// read. The gateway waits for the receiver's answer meanwhile, and some
+	// wait no longer than 5 s: keep it below.
+	PublishTimeout time.Duration `env:"NATS_PUBLISH_TIMEOUT" envDefault:"4s"`
+}
+
+func (n *NATS) check(fs *faults) {
+	readable(fs, "NATS_CREDS", n.Creds)
+	readable(fs, "NATS_TLS_CA", n.TLSCA)
+	readable(fs, "NATS_TLS_CERT", n.TLSCert)
+	readable(fs, "NATS_TLS_KEY", n.TLSKey)
+	if n.TLSCert != "" && n.TLSKey == "" {
+		fs.add("NATS_TLS_KEY", "not set, but NATS_TLS_CERT is; set both or neither")
+	}
+	if n.TLSKey != "" && n.TLSCert == "" {
+		fs.add("NATS_TLS_CERT", "not set, but NATS_TLS_KEY is; set both or neither")
+	}
+	positive(fs, "NATS_CONNECT_TIMEOUT", n.ConnectTimeout)
+	positive(fs, "NATS_PUBLISH_TIMEOUT", n.PublishTimeout)
+}
+
+// readable refuses a path, if one is set, that cannot be opened.
+func readable(fs *faults, name, path string) {
+	if path == "" {
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		fs.add(named(name, path), "cannot be read (%s); mount the file or correct the path", reason(err))
+		return
+	}
+	_ = f.Close()
+}
+
+// reason is what the system said, without the path, which the line has
+// already.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// NATSURL is a list of NATS servers, which may carry credentials: it prints
+// without them. The zero value is unset.
+type NATSURL struct {
+	// Behind a pointer, fmt cannot reach the text even where the value sits in
+	// an unexported field and its methods are not called.
+	raw *string
+}
+
+// UnmarshalText reads the list.
+func (u *NATSURL) UnmarshalText(text []byte) error {
+	raw := string(text)
+	for server := range strings.SplitSeq(raw, ",") {
+		parsed, err := url.Parse(strings.TrimSpace(server))
+		if err != nil || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" ||
+			!slices.Contains([]string{"nats", "tls", "ws", "wss"}, parsed.Scheme) {
+			// The parser's own error would quote the password.
+			return errors.New("has an entry that is not a NATS URL; write each like nats://host:4222 " +
+				"(or tls://, ws://, wss://) and percent-encode special characters in a password")
+		}
+	}
+	u.raw = &raw
+	return nil
+}
+
+// IsZero reports whether it is unset.
+func (u NATSURL) IsZero() bool { return u.raw == nil }
+
+// Reveal returns the list with its credentials, for the connection only.
+func (u NATSURL) Reveal() string {
+	if u.raw == nil {
+		return ""
+	}
+	return *u.raw
+}
+
+// String returns the list without its credentials.
+func (u NATSURL) String() string {
+	if u.raw == nil {
+		return ""
+	}
+	var shown []string
+	for server := range strings.SplitSeq(*u.raw, ",") {
+		scheme, rest, _ := strings.Cut(strings.TrimSpace(server), "://")
+		if at := strings.LastIndex(rest, "@"); at >= 0 {
+			rest = "[redacted]@" + rest[at+1:]
+		}
+		shown = append(shown, scheme+"://"+rest)
+	}
+	return strings.Join(shown, ",")
+}
+
+// Format writes the list without its credentials, whatever the verb.
+func (u NATSURL) Format(state fmt.State, _ rune) { _, _ = fmt.Fprint(state, u.String()) }
+
+// MarshalText writes the list without its credentials.
+func (u NATSURL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"regexp"
+	"time"
+)
+
+// Redis is the connection to the claim store and the shared query rate. It is
+// an optimisation: losing it costs extra queries, never an event.
+type Redis struct {
+	// The Redis server, one of
+	// redis://[user:password@]host:port[/db],
+	// redis-sentinel://[user:password@]host:port,host:port/master[/db] and
+	// redis-cluster://[user:password@]host:port,host:port; with rediss in
+	// place of redis each goes over TLS. The sentinels' own credentials are
+	// given as ?sentinel_username= and &sentinel_password=.
+	URL RedisURL `env:"REDIS_URL" secret:"true" required:"name the Redis server, for example REDIS_URL=redis://redis:6379/0"`
+	// Path of the certificate authority the server's certificate is checked
+	// with; empty: the system's.
+	TLSCA string `env:"REDIS_TLS_CA"`
+	// Put in front of every key, for a Redis shared with others: letters,
+	// digits, and _ - . :
+	KeyPrefix string `env:"REDIS_KEY_PREFIX" envDefault:"settlehook:"`
+	// Longest to wait for a connection.
+	DialTimeout time.Duration `env:"REDIS_DIAL_TIMEOUT" envDefault:"250ms"`
+	// Longest to wait for an answer. Past it a callback is decided without
+	// Redis.
+	ReadTimeout time.Duration `env:"REDIS_READ_TIMEOUT" envDefault:"250ms"`
+	// Longest to wait for a command to be sent.
+	WriteTimeout time.Duration `env:"REDIS_WRITE_TIMEOUT" envDefault:"250ms"`
+}
+
+// keyPrefix leaves out braces: they would put every key on one node of a
+// cluster.
+var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{0,64}$`)
+
+func (r *Redis) check(fs *faults) {
+	readable(fs, "REDIS_TLS_CA", r.TLSCA)
+	if r.TLSCA != "" && !r.URL.IsZero() && !r.URL.Target().TLS {
+		fs.add(named("REDIS_TLS_CA", r.TLSCA), "is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove REDIS_TLS_CA")
+	}
+	if !keyPrefix.MatchString(r.KeyPrefix) {
+		fs.add(named("REDIS_KEY_PREFIX", r.KeyPrefix), "use only letters, digits, and _ - . : (at most 64)")
+	}
+	positive(fs, "REDIS_DIAL_TIMEOUT", r.DialTimeout)
+	positive(fs, "REDIS_READ_TIMEOUT", r.ReadTimeout)
+	positive(fs, "REDIS_WRITE_TIMEOUT", r.WriteTimeout)
+}

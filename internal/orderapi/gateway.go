@@ -1,0 +1,183 @@
+package orderapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/gateway"
+)
+
+// Client is the order query of one merchant.
+type Client interface {
+	QueryOrder(ctx context.Context, orderID string) (gateway.Order, error)
+}
+
+// Observer hears of every question, for the metrics.
+type Observer interface {
+	// Queried is called with a short result ("success", "failed", …, or an
+	// [reconcile.Unavailable] cause) and how long the gateway took; 0 when it
+	// was not asked.
+	Queried(result string, took time.Duration)
+	// GateChanged is called with the breaker's new state.
+	GateChanged(state string)
+}
+
+// Config are the bounds of one merchant's questions.
+type Config struct {
+	Timeout  time.Duration // of one question
+	RateWait time.Duration // longest wait for the rate before coming back later
+	Failures int           // in a row until the gateway is left alone
+	Pause    time.Duration // how long it is left alone
+}
+
+// Gateway asks one merchant's gateway.
+type Gateway struct {
+	*gate
+	cfg      Config
+	client   Client
+	rate     *Rate
+	observer Observer
+}
+
+var _ reconcile.Gateway = (*Gateway)(nil)
+
+// NewGateway wires a merchant's gateway.
+func NewGateway(cfg Config, client Client, rate *Rate, o Observer) *Gateway {
+	return &Gateway{cfg: cfg, client: client, rate: rate, observer: o, gate: newGate(cfg.Failures, cfg.Pause, o.GateChanged)}
+}
+
+// Causes of an answer that did not come.
+const (
+	CauseRate      = "rate"
+	CauseBreaker   = "breaker_open"
+	CauseRefused   = "refused" // a 400 that says nothing about the order
+	CauseAnomaly   = "anomaly" // a 500
+	CauseTransport = "transport"
+	CauseAnswer    = "bad_answer"
+	CauseOther     = "other"
+)
+
+// Query implements reconcile.Gateway. The rate comes before the breaker's
+// permit: a permit that is taken must be used, since one is all that a gateway
+// gets that is being tried again.
+func (g *Gateway) Query(ctx context.Context, orderID string) (reconcile.Answer, error) {
+	if g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0 {
+		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+	}
+	wait, ok := g.rate.Reserve(ctx, g.cfg.RateWait)
+	if !ok {
+		return reconcile.Answer{}, g.notAsked(CauseRate, wait)
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseRate, Err: err}
+	}
+	if !g.breaker.TryAcquirePermit() {
+		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+	}
+	return g.ask(ctx, orderID)
+}
+
+func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, error) {
+	asking, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
+	defer cancel()
+	begun := time.Now()
+	order, err := g.client.QueryOrder(asking, orderID)
+	answer, err := read(order, err)
+	var unavailable *reconcile.Unavailable
+	switch {
+	case err == nil:
+		g.breaker.RecordSuccess()
+		g.observer.Queried(name(answer), time.Since(begun))
+	case errors.As(err, &unavailable):
+		// The worker's own end says nothing about the gateway; the permit goes
+		// back as a success, and the next question finds out.
+		if errors.Is(ctx.Err(), context.Canceled) {
+			g.breaker.RecordSuccess()
+		} else {
+			g.breaker.RecordFailure()
+		}
+		g.observer.Queried(unavailable.Cause, time.Since(begun))
+	}
+	return answer, err
+}
+
+func (g *Gateway) notAsked(cause string, after time.Duration) error {
+	g.observer.Queried(cause, 0)
+	return &reconcile.Unavailable{Cause: cause, After: after}
+}
+
+// read turns what the client brought into evidence, or into the lack of it.
+func read(o gateway.Order, err error) (reconcile.Answer, error) {
+	var notFound *gateway.NotFoundError
+	var answer *gateway.AnswerError
+	switch {
+	case err == nil:
+		return evidence(o)
+	case errors.As(err, &notFound):
+		return reconcile.Answer{}, nil
+	case errors.As(err, &answer) && answer.Mismatch:
+		return reconcile.Answer{OtherOrder: true}, nil
+	default:
+		return reconcile.Answer{}, &reconcile.Unavailable{Cause: causeOf(err), Err: err}
+	}
+}
+
+func evidence(o gateway.Order) (reconcile.Answer, error) {
+	amount, err := amountOf(o.Amount, o.AmountKnown)
+	if err != nil {
+		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseAnswer, Err: fmt.Errorf("amount: %w", err)}
+	}
+	fee, err := amountOf(o.Fee, o.FeeKnown)
+	if err != nil {
+		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseAnswer, Err: fmt.Errorf("fee: %w", err)}
+	}
+	return reconcile.Answer{
+		Found: true, PlatOrderID: o.PlatOrderID, Status: callback.Status(o.Status),
+		Amount: amount, Fee: fee, UTR: o.UTR,
+	}, nil
+}
+
+func amountOf(d decimal.Decimal, known bool) (events.Amount, error) {
+	if !known {
+		return events.Amount{}, nil
+	}
+	return events.NewAmount(d)
+}
+
+func causeOf(err error) string {
+	var business *gateway.BusinessError
+	var anomaly *gateway.AnomalyError
+	var transport *gateway.TransportError
+	var answer *gateway.AnswerError
+	switch {
+	case errors.As(err, &business):
+		return CauseRefused
+	case errors.As(err, &anomaly):
+		return CauseAnomaly
+	case errors.As(err, &transport):
+		return CauseTransport
+	case errors.As(err, &answer):
+		return CauseAnswer
+	default:
+		return CauseOther
+	}
+}
+
+// name is an answer's result for the metrics.
+func name(a reconcile.Answer) string {
+	switch {
+	case a.OtherOrder:
+		return "other_order"
+	case !a.Found:
+		return "not_found"
+	default:
+		return a.Status.String()
+	}
+}

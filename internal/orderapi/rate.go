@@ -1,0 +1,68 @@
+package orderapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/time/rate"
+)
+
+// Rate is one merchant's query rate, shared by all workers through Redis: a
+// reservation in a generic cell rate algorithm, spaced evenly (burst of one),
+// since siblings of this gateway count within one second. Where Redis does not
+// answer, this worker takes its share alone.
+type Rate struct {
+	client   redis.UniversalClient
+	key      string
+	interval time.Duration
+	alone    *rate.Limiter
+}
+
+// NewRate allows perSecond queries of merchant over all workers; maxWorkers
+// divides it when Redis can't.
+func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond float64, maxWorkers int) *Rate {
+	return &Rate{
+		client:   client,
+		key:      prefix + "rate:" + merchant,
+		interval: time.Duration(float64(time.Second) / perSecond),
+		alone:    rate.NewLimiter(rate.Limit(perSecond/float64(max(maxWorkers, 1))), 1),
+	}
+}
+
+// reserveScript answers the microseconds to wait for the reserved slot, or
+// minus that wait when it is longer than allowed and nothing was reserved. The
+// clock is Redis', so that workers need not agree on the time.
+var reserveScript = redis.NewScript(`
+local t = redis.call("TIME")
+local now = t[1] * 1000000 + t[2]
+local interval, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
+local slot = math.max(tonumber(redis.call("GET", KEYS[1]) or "0"), now)
+local wait = slot - now
+if wait > longest then return -wait end
+redis.call("SET", KEYS[1], string.format("%.0f", slot + interval), "PX", math.ceil((wait + interval) / 1000) + 1000)
+return wait`)
+
+// Reserve takes the next slot and returns how long to wait for it. ok is false
+// when the wait would be longer than longest: nothing was taken, and wait says
+// when to come back.
+func (r *Rate) Reserve(ctx context.Context, longest time.Duration) (wait time.Duration, ok bool) {
+	us, err := reserveScript.Run(ctx, r.client, []string{r.key}, r.interval.Microseconds(), longest.Microseconds()).Int64()
+	if err != nil {
+		return r.reserveAlone(longest)
+	}
+	if us < 0 {
+		return time.Duration(-us) * time.Microsecond, false
+	}
+	return time.Duration(us) * time.Microsecond, true
+}
+
+func (r *Rate) reserveAlone(longest time.Duration) (time.Duration, bool) {
+	res := r.alone.Reserve()
+	wait := res.Delay()
+	if wait > longest {
+		res.Cancel()
+		return wait, false
+	}
+	return wait, true
+}

@@ -1,0 +1,70 @@
+package reconcile
+
+import (
+	"github.com/govalues/decimal"
+
+	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// reversal: the callback says that the order was reversed, whatever status it
+// carries beside.
+func (c Case) reversal() bool { return c.Callback != nil && c.Callback.Reverse }
+
+// says: the callback carries this status and no reversal.
+func (c Case) says(s callback.Status) bool {
+	return c.Callback != nil && !c.Callback.Reverse && c.Callback.Status == s
+}
+
+// older: the callback came before the ledger's last event was confirmed, so
+// that event already knew better.
+func (c Case) older() bool {
+	if c.Callback == nil || c.Last == nil || c.ReceivedAt.IsZero() {
+		return false
+	}
+	return c.ReceivedAt.Before(c.Last.payment().Evidence.ConfirmedAt)
+}
+
+func (c Case) flowConflict() bool {
+	if c.Last != nil && c.Last.payment().Flow != c.Order.Flow {
+		return true
+	}
+	return c.Submitted != nil && c.Submitted.Flow != c.Order.Flow
+}
+
+func (c Case) platOrderDiffers() bool {
+	return c.Callback != nil && c.Answer.PlatOrderID != "" && c.Callback.PlatOrderID != c.Answer.PlatOrderID
+}
+
+func (c Case) callbackAmountDiffers(from events.Amount) bool {
+	return c.Callback != nil && differ(amountOf(c.Callback.Amount), from)
+}
+
+func (c Case) submittedAmountDiffers() bool {
+	return c.Submitted != nil && differ(c.Submitted.Amount, c.Answer.Amount)
+}
+
+func (c Case) unregistered() bool {
+	return c.Submitted == nil && c.Merchant.RequireSubmitted[c.Order.Flow]
+}
+
+// changed: what the gateway says of a settled order is not what was emitted.
+func (c Case) changed() bool {
+	last := c.Last.payment()
+	return differ(last.Amount, c.Answer.Amount) || differ(last.Fee, c.Answer.Fee) ||
+		(last.PlatOrderID != "" && c.Answer.PlatOrderID != "" && last.PlatOrderID != c.Answer.PlatOrderID)
+}
+
+// differ reports whether both amounts are known and unequal by value. Nothing
+// differs from the unknown: absence is never evidence.
+func differ(a, b events.Amount) bool { return a.Known() && b.Known() && !a.Equal(b) }
+
+// amountOf is the amount of a callback, whose bounds the verification has
+// checked already.
+func amountOf(d decimal.Decimal) events.Amount {
+	a, err := events.NewAmount(d)
+	if err != nil {
+		return events.Amount{}
+	}
+	return a
+}

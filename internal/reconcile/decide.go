@@ -1,0 +1,236 @@
+package reconcile
+
+import (
+	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// Verdict is the kind of a decision.
+type Verdict uint8
+
+// The four verdicts.
+const (
+	// Retry looks again later: the evidence is conclusive about nothing yet.
+	Retry Verdict = iota + 1
+	// Emit tells downstream an outcome.
+	Emit
+	// Review puts the case before a person, with all the evidence.
+	Review
+	// Ignore does nothing: downstream knows already, or there is nothing to know.
+	Ignore
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case Retry:
+		return "retry"
+	case Emit:
+		return "emit"
+	case Review:
+		return "review"
+	case Ignore:
+		return "ignore"
+	default:
+		return "none"
+	}
+}
+
+// Decision is what to do about a case, and the named reason.
+type Decision struct {
+	Verdict Verdict
+	Outcome events.Outcome // with Emit
+	Reason  Reason
+	// Agreed says that callback and query told the same story. Only then may
+	// the callback be marked done: the mark of a callback that disagreed would
+	// swallow the gateway's later, identical and then true push.
+	Agreed bool
+}
+
+// Decide applies the table "Order states" of the gateway page. It is pure: the
+// same case always gives the same decision.
+//
+// Everything emitted rests on the query; a callback contributes contradictions
+// only. Where evidence is contradictory, Decide looks again while the budget
+// lasts and then asks a person; it never emits failed from contradictory
+// evidence, since a payout would be paid again.
+func Decide(c Case) Decision {
+	if c.flowConflict() {
+		return review(ReasonFlowConflict)
+	}
+	if c.Callback != nil && c.Callback.Status == callback.Submitted {
+		return Decision{Verdict: Ignore, Reason: ReasonStale}
+	}
+	if c.Answer.OtherOrder {
+		return review(ReasonOtherOrder)
+	}
+	if !c.Answer.Found {
+		return c.again(ReasonNotFound)
+	}
+	if c.platOrderDiffers() {
+		return review(ReasonPlatOrder)
+	}
+	switch c.Answer.Status {
+	case callback.Success:
+		return c.decideSuccess()
+	case callback.Failed:
+		return c.decideFailed()
+	default:
+		if c.Callback == nil {
+			return Decision{Verdict: Ignore, Reason: ReasonOpen}
+		}
+		return c.again(ReasonLagging)
+	}
+}
+
+// decideSuccess: the query says success.
+func (c Case) decideSuccess() Decision {
+	switch c.Last.outcome() {
+	case events.OutcomeSettled:
+		return c.stillSettled()
+	case events.OutcomeReversed:
+		return c.successAfterReversed()
+	case events.OutcomeFailed:
+		if c.Order.Flow == events.FlowPay {
+			// The merchant heard failed and may have paid again.
+			return review(ReasonPaidAfterFailed)
+		}
+		return c.settle(ReasonLateSuccess)
+	case events.OutcomeExpired:
+		return c.settle(ReasonLateSuccess)
+	default:
+		return c.settle(ReasonConfirmed)
+	}
+}
+
+// decideFailed: the query says failed. It says so of reversed orders too,
+// since it has no field for a reversal.
+func (c Case) decideFailed() Decision {
+	switch c.Last.outcome() {
+	case events.OutcomeSettled:
+		return c.reverse()
+	case events.OutcomeReversed:
+		return c.repeats(c.says(callback.Success))
+	case events.OutcomeFailed:
+		if c.reversal() {
+			return c.again(ReasonReverseUnsettled)
+		}
+		return c.repeats(c.says(callback.Success))
+	default:
+		return c.fail()
+	}
+}
+
+// settle emits settled unless anything known speaks against it.
+func (c Case) settle(reason Reason) Decision {
+	switch {
+	case c.reversal():
+		// Pushes come out of order: the settled push may still be on its way.
+		return c.again(ReasonReverseUnsettled)
+	case c.says(callback.Failed):
+		return c.again(ReasonContradiction)
+	case c.Answer.Amount.Sign() == 0:
+		return review(ReasonNoAmount)
+	case c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers():
+		return review(ReasonAmountMismatch)
+	case c.SuffixOf != "":
+		return review(ReasonDuplicatePayment)
+	case c.unregistered():
+		return c.again(ReasonUnregistered)
+	default:
+		return emit(events.OutcomeSettled, reason, c.Callback != nil)
+	}
+}
+
+// fail emits failed. Amounts are not compared: the query may say 0.
+func (c Case) fail() Decision {
+	switch {
+	case c.reversal():
+		return c.again(ReasonReverseUnsettled)
+	case c.says(callback.Success):
+		return c.again(ReasonContradiction)
+	case c.SuffixOf != "":
+		return review(ReasonDuplicatePayment)
+	case c.unregistered():
+		return c.again(ReasonUnregistered)
+	default:
+		return emit(events.OutcomeFailed, ReasonConfirmed, c.Callback != nil)
+	}
+}
+
+// stillSettled: downstream heard settled and the query still says success.
+func (c Case) stillSettled() Decision {
+	switch {
+	case c.changed():
+		return review(ReasonChanged)
+	case c.reversal():
+		if !c.Merchant.TrustSignedReverse {
+			return c.again(ReasonReverseUnconfirmed)
+		}
+		if c.callbackAmountDiffers(c.Last.payment().Amount) {
+			return review(ReasonAmountMismatch)
+		}
+		return emit(events.OutcomeReversed, ReasonReverseTrusted, false)
+	case c.says(callback.Success) && c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers():
+		return review(ReasonAmountMismatch)
+	default:
+		return c.repeats(c.says(callback.Failed))
+	}
+}
+
+// reverse: downstream heard settled and the query says failed now.
+func (c Case) reverse() Decision {
+	switch {
+	case c.reversal() && c.callbackAmountDiffers(c.Last.payment().Amount):
+		// A reversal of a part is not a state this API has.
+		return review(ReasonAmountMismatch)
+	case c.reversal():
+		return emit(events.OutcomeReversed, ReasonReverse, true)
+	case !c.Exhausted:
+		return Decision{Verdict: Retry, Reason: ReasonByQuery}
+	default:
+		return emit(events.OutcomeReversed, ReasonByQuery, false)
+	}
+}
+
+// successAfterReversed: downstream heard reversed and the query says success.
+func (c Case) successAfterReversed() Decision {
+	trusted := Reason(c.Last.payment().Reason) == ReasonReverseTrusted
+	switch {
+	case trusted && c.reversal():
+		// The reversal was emitted although the query said success: the same
+		// push again says nothing new.
+		return Decision{Verdict: Ignore, Reason: ReasonDuplicate}
+	case trusted && c.older():
+		return Decision{Verdict: Ignore, Reason: ReasonStale}
+	default:
+		return review(ReasonReentered)
+	}
+}
+
+// repeats: the query says what the ledger says. A callback that contradicts
+// both is stale if it came before the ledger's event was confirmed; one that
+// came later may be ahead of a lagging query.
+func (c Case) repeats(contradicted bool) Decision {
+	switch {
+	case contradicted && c.older():
+		return Decision{Verdict: Ignore, Reason: ReasonStale}
+	case contradicted:
+		return c.again(ReasonContradiction)
+	default:
+		return Decision{Verdict: Ignore, Reason: ReasonDuplicate, Agreed: c.Callback != nil}
+	}
+}
+
+// again looks again while the budget lasts, and then asks a person.
+func (c Case) again(reason Reason) Decision {
+	if c.Exhausted {
+		return review(reason)
+	}
+	return Decision{Verdict: Retry, Reason: reason}
+}
+
+func review(reason Reason) Decision { return Decision{Verdict: Review, Reason: reason} }
+
+func emit(o events.Outcome, reason Reason, agreed bool) Decision {
+	return Decision{Verdict: Emit, Outcome: o, Reason: reason, Agreed: agreed}
+}

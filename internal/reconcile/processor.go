@@ -1,0 +1,181 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Config are the processor's bounds.
+type Config struct {
+	Installation string
+	// Lease is how long a claim holds, and the bound on one delivery's work.
+	// It ends before the message is redelivered (ack wait).
+	Lease time.Duration
+	// Attempts is the budget of conclusive looks at one piece of work.
+	Attempts int
+	// RetryMin and RetryMax bound the growing delay between looks.
+	RetryMin, RetryMax time.Duration
+	// ParkAfter is the age at which a callback that still can't be decided
+	// because of outages goes to PARKED.
+	ParkAfter time.Duration
+}
+
+// Processor takes one callback through its steps. Every step can fail
+// unapplied, fail applied, or be cut by a crash; the next delivery finishes the
+// work.
+type Processor struct {
+	cfg     Config
+	claims  Claims
+	gateway Gateway
+	ledger  Ledger
+	orders  Orders
+	trail   Trail
+	clock   func() time.Time
+	random  Random
+}
+
+// Random is the source of claim tokens and jitter, seeded by the caller.
+type Random interface {
+	Token() string    // unique per call
+	Float64() float64 // in [0,1)
+}
+
+// NewProcessor wires a processor. clock and random make tests exact.
+func NewProcessor(cfg Config, claims Claims, gateway Gateway, ledger Ledger, orders Orders, trail Trail, clock func() time.Time, random Random) *Processor {
+	return &Processor{cfg: cfg, claims: claims, gateway: gateway, ledger: ledger, orders: orders, trail: trail, clock: clock, random: random}
+}
+
+// Process works on one delivery: claim, look, emit, mark done. The order of
+// the steps is the guarantee: nothing is marked before it is stored, nothing
+// is acknowledged before it is marked.
+func (p *Processor) Process(ctx context.Context, d Delivery) Result {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Lease)
+	defer cancel()
+
+	w := &work{Processor: p, d: d, key: d.ClaimKey(), token: p.random.Token()}
+	if !w.claim(ctx) {
+		return w.res
+	}
+	err := w.lookAndTell(ctx)
+	w.finish(ctx, err)
+	return w.res
+}
+
+// work is the state of one delivery on its way through the steps.
+type work struct {
+	*Processor
+	d          Delivery
+	key, token string
+	res        Result
+}
+
+// claim reports whether there is work to do.
+func (w *work) claim(ctx context.Context) bool {
+	c := w.claims.Claim(ctx, w.key, w.token, w.cfg.Lease)
+	w.res.Claim, w.res.Attempts = c.State, c.Attempts
+	switch c.State {
+	case ClaimHeld:
+		w.redeliver("held", w.heldDelay())
+		return false
+	case ClaimDone:
+		return !w.alreadyTold(ctx, c.Sequence)
+	default:
+		return true
+	}
+}
+
+// alreadyTold trusts a done mark only where the ledger reaches that far.
+func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
+	ok, err := w.ledger.Contains(ctx, sequence)
+	switch {
+	case err != nil:
+		w.fail(err)
+		return true
+	case ok:
+		w.res.Disposition, w.res.Cause, w.res.Sequence = Acknowledge, "done", sequence
+		return true
+	default:
+		w.claims.Forget(ctx, w.key)
+		w.res.Claim = ClaimUnguarded // a query more, never an event more
+		return false
+	}
+}
+
+// finish maps what came of the look to the claim and the disposition.
+func (w *work) finish(ctx context.Context, err error) {
+	// The work's own deadline may be over; giving the claim back still counts.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+
+	if err != nil {
+		w.claims.Release(ctx, w.key, w.token, false)
+		w.fail(err)
+		w.record(err)
+		return
+	}
+	switch d := w.res.Decision; d.Verdict {
+	case Retry:
+		w.claims.Release(ctx, w.key, w.token, true)
+		w.redeliver("", w.backoff(w.res.Attempts))
+		w.record(nil)
+		return
+	case Ignore:
+		w.record(nil)
+	}
+	if w.res.Decision.Agreed && w.res.Sequence > 0 {
+		w.claims.Done(ctx, w.key, w.res.Sequence)
+	} else {
+		w.claims.Release(ctx, w.key, w.token, false)
+	}
+	w.res.Disposition = Acknowledge
+}
+
+// finishTimeout bounds marking done or giving a claim back.
+const finishTimeout = 2 * time.Second
+
+// fail maps an error to redelivery, or to parking once the callback is too old
+// or no redelivery can help.
+func (w *work) fail(err error) {
+	w.res.Err = err
+	cause, after := "ledger", time.Duration(0)
+	var unavailable *Unavailable
+	var unfit *unfitError
+	switch {
+	case errors.As(err, &unfit):
+		w.res.Disposition, w.res.Cause = Park, "unfit"
+		return
+	case errors.As(err, &unavailable):
+		cause, after = "unavailable", unavailable.After
+	}
+	if w.clock().Sub(w.d.ReceivedAt) > w.cfg.ParkAfter {
+		w.res.Disposition, w.res.Cause = Park, "expired"
+		return
+	}
+	w.redeliver(cause, max(after, w.backoff(int(min(w.d.Deliveries, 64))-1)))
+}
+
+func (w *work) redeliver(cause string, after time.Duration) {
+	w.res.Disposition, w.res.Cause, w.res.After = Redeliver, cause, after
+}
+
+func (w *work) record(err error) {
+	w.trail.Record(Look{
+		Delivery: w.d, At: w.clock(), Answer: w.res.Answer, Decision: w.res.Decision, Err: err, Attempts: w.res.Attempts,
+	})
+}
+
+// backoff doubles from RetryMin to RetryMax; the jitter of a fifth up or down
+// keeps callbacks that failed together from coming back together.
+func (w *work) backoff(n int) time.Duration {
+	d := w.cfg.RetryMax
+	if n < 30 {
+		d = min(d, w.cfg.RetryMin<<max(n, 0))
+	}
+	return time.Duration(float64(d) * (0.8 + 0.4*w.random.Float64()))
+}
+
+// heldDelay is short: whoever holds the claim is usually done in milliseconds.
+func (w *work) heldDelay() time.Duration {
+	return time.Duration(float64(w.cfg.RetryMin) * (0.5 + 0.5*w.random.Float64()))
+}

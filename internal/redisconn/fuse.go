@@ -1,0 +1,79 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrOpen says that Redis failed a moment ago and was not asked.
+var ErrOpen = errors.New("redis failed a moment ago and is left alone")
+
+// The fuse's bounds: a few failures in a row stop the asking for a second. An
+// absent Redis then costs a time-out now and then, not one on every callback.
+const (
+	fuseFailures = 5
+	fusePause    = time.Second
+)
+
+// fuse is a circuit breaker on every command of a client, so that all users of
+// one Redis share what one of them learned.
+type fuse struct {
+	breaker circuitbreaker.CircuitBreaker[any]
+}
+
+func newFuse() *fuse {
+	return &fuse{breaker: circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(fuseFailures).WithDelay(fusePause).Build()}
+}
+
+func (f *fuse) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (f *fuse) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := f.guard(func() error { return next(ctx, cmd) })
+		if errors.Is(err, ErrOpen) {
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+func (f *fuse) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := f.guard(func() error { return next(ctx, cmds) })
+		if errors.Is(err, ErrOpen) {
+			for _, cmd := range cmds {
+				cmd.SetErr(err)
+			}
+		}
+		return err
+	}
+}
+
+func (f *fuse) guard(do func() error) error {
+	if !f.breaker.TryAcquirePermit() {
+		return fmt.Errorf("%w (for %s)", ErrOpen, f.breaker.RemainingDelay().Round(time.Millisecond))
+	}
+	err := do()
+	if unanswered(err) {
+		f.breaker.RecordFailure()
+	} else {
+		f.breaker.RecordSuccess()
+	}
+	return err
+}
+
+// unanswered tells an absent Redis from one that answered, an error reply or
+// "no such key" included. A caller who gave up is no sign of Redis' health.
+func unanswered(err error) bool {
+	var reply redis.Error
+	return err != nil && !errors.As(err, &reply) && !errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,28 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors a caller decides on.
+var (
+	// ErrInvalid is wrapped by errors about what the caller asked for.
+	ErrInvalid = errors.New("invalid request")
+	// ErrUnknownOrder is wrapped where the books hold no such order.
+	ErrUnknownOrder = errors.New("no such order")
+	// ErrDuplicateOrder is wrapped where a merchant's order id is taken; ids are
+	// unique per merchant, over both flows.
+	ErrDuplicateOrder = errors.New("order id is taken")
+	// ErrBooksFull is wrapped when MaxOrders orders are in the books.
+	ErrBooksFull = errors.New("the sandbox's books are full: restart it, or raise MaxOrders")
+)
+
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string { return e.text }
+func (e *invalidError) Unwrap() error { return ErrInvalid }
+
+func invalid(format string, args ...any) error {
+	return &invalidError{text: fmt.Sprintf(format, args...)}
+}

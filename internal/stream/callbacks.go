@@ -1,0 +1,31 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Receipt proves that a callback is stored.
+type Receipt struct {
+	Sequence  uint64 // in CALLBACKS
+	Duplicate bool   // the stream held this push already
+}
+
+// CallbackLog is the receiver's end of CALLBACKS.
+type CallbackLog struct{ js jetstream.JetStream }
+
+// NewCallbackLog returns the receiver's end of CALLBACKS.
+func NewCallbackLog(js jetstream.JetStream) *CallbackLog { return &CallbackLog{js: js} }
+
+// Store publishes a callback and returns once the stream has acknowledged it.
+// After an error the callback may or may not be stored; the sender has to be
+// asked to push again.
+func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
+	ack, err := l.js.PublishMsg(ctx, a.message(), jetstream.WithExpectStream(Callbacks))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("store callback: %w", err)
+	}
+	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}

@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/sign"
+)
+
+// Headers of the messages. They are a contract.
+const (
+	headerContentType = "Content-Type"
+	headerReceivedAt  = "Settlehook-Received-At" // RFC 3339, UTC
+	headerKeyID       = "Settlehook-Key-Id"
+	headerDialects    = "Settlehook-Dialects" // separated by commas
+	headerSource      = "Settlehook-Source"   // the sender's address
+	headerReason      = "Settlehook-Reason"
+	headerError       = "Settlehook-Error"
+	headerSubject     = "Settlehook-Subject"    // of the original message
+	headerSequence    = "Settlehook-Sequence"   // of the original message
+	headerDeliveries  = "Settlehook-Deliveries" // of the original message
+	headerPath        = "Settlehook-Path"
+)
+
+// Accepted is a verified callback on its way into CALLBACKS.
+type Accepted struct {
+	Flow        events.Flow
+	Merchant    string
+	Callback    callback.Callback
+	Body        []byte // as received
+	ContentType string
+	ReceivedAt  time.Time
+	KeyID       string
+	Dialects    []sign.Dialect
+	Source      string
+}
+
+func (a Accepted) message() *nats.Msg {
+	h := nats.Header{
+		jetstream.MsgIDHeader: []string{a.Callback.MessageID(string(a.Flow), a.Merchant)},
+		headerReceivedAt:      []string{a.ReceivedAt.UTC().Format(time.RFC3339Nano)},
+		headerKeyID:           []string{a.KeyID},
+	}
+	setHeader(h, headerContentType, a.ContentType)
+	setHeader(h, headerSource, a.Source)
+	if len(a.Dialects) > 0 {
+		names := make([]string, len(a.Dialects))
+		for i, d := range a.Dialects {
+			names[i] = string(d)
+		}
+		h[headerDialects] = []string{strings.Join(names, ",")}
+	}
+	return &nats.Msg{Subject: events.CallbackSubject(string(a.Flow), a.Merchant, a.Callback.OrderID), Header: h, Data: a.Body}
+}
+
+// setHeader sets what is there, as one printable line: a line break in a header
+// is a protocol violation, which closes the connection for good.
+func setHeader(h nats.Header, name, value string) {
+	if value = oneLine(value); value != "" {
+		h[name] = []string{value}
+	}
+}
+
+// maxHeaderValue bounds what outsiders can put into a header.
+const maxHeaderValue = 256
+
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+			return ' '
+		}
+		return r
+	}, s[:min(len(s), maxHeaderValue)])
+	return strings.TrimSpace(s)
+}
+
+// errNotOurs says that a message of CALLBACKS can't be one of the receiver's.
+var errNotOurs = errors.New("not a callback that the receiver stored")
+
+// decodeCallback reads a callback back from the stream, as strictly as it was
+// taken in. The signature was checked by the receiver with the keys of that
+// day.
+func decodeCallback(m jetstream.Msg, merchant reconcile.Merchant) (reconcile.Delivery, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return reconcile.Delivery{}, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	d := reconcile.Delivery{Merchant: merchant, StreamSequence: meta.Sequence.Stream, Deliveries: meta.NumDelivered}
+	d.ReceivedAt, err = time.Parse(time.RFC3339Nano, m.Headers().Get(headerReceivedAt))
+	if err != nil {
+		d.ReceivedAt = meta.Timestamp // when it was stored: never earlier than received
+	}
+	flow, err := flowOf(m.Subject())
+	if err != nil {
+		return d, err
+	}
+	params, err := sign.Parse(m.Headers().Get(headerContentType), m.Data())
+	if err != nil {
+		return d, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	if d.Callback, err = callback.FromParams(params); err != nil {
+		return d, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	d.Order = events.Order{Flow: flow, Merchant: merchant.ID, OrderID: d.Callback.OrderID}
+	return d, nil
+}
+
+// flowOf reads the flow of callbacks.v1.<flow>.<merchant>.<bucket>.
+func flowOf(subject string) (events.Flow, error) {
+	tokens := strings.Split(subject, ".")
+	if len(tokens) != 5 {
+		return "", fmt.Errorf("%w: subject %q", errNotOurs, subject)
+	}
+	flow, err := events.ParseFlow(tokens[2])
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	return flow, nil
+}

@@ -1,0 +1,94 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// OrderBook is the ORDERS stream: what order services submitted.
+type OrderBook struct {
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	timeout time.Duration
+}
+
+var _ reconcile.Orders = (*OrderBook)(nil)
+
+// OpenOrders returns the submitted orders; timeout bounds each operation.
+func OpenOrders(ctx context.Context, js jetstream.JetStream, timeout time.Duration) (*OrderBook, error) {
+	s, err := js.Stream(ctx, Orders)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", Orders, err)
+	}
+	return &OrderBook{js: js, stream: s, timeout: timeout}, nil
+}
+
+// Submitted implements reconcile.Orders.
+func (o *OrderBook) Submitted(ctx context.Context, merchant, orderID string) (*reconcile.Submitted, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	e, err := o.read(ctx, events.SubmittedFilter(merchant, orderID))
+	if err != nil || e == nil {
+		return nil, err
+	}
+	withdrawn, err := o.read(ctx, events.WithdrawnSubject(e.Data.Order()))
+	if err != nil || withdrawn != nil {
+		return nil, err
+	}
+	return &reconcile.Submitted{Flow: e.Data.Flow, Amount: e.Data.Amount}, nil
+}
+
+func (o *OrderBook) read(ctx context.Context, filter string) (*events.OrderEvent, error) {
+	raw, err := o.stream.GetLastMsgForSubject(ctx, filter)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", filter, err)
+	}
+	e, err := events.DecodeOrder(raw.Data)
+	if err != nil {
+		return nil, fmt.Errorf("message %d of %s is no order of ours: %w", raw.Sequence, Orders, err)
+	}
+	return &e, nil
+}
+
+// Submit registers an order before it is created at the gateway, once. A
+// repeat with the same amount succeeds; with another amount the first stands
+// and ErrOtherAmount is returned.
+func (o *OrderBook) Submit(ctx context.Context, e events.OrderEvent) error {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode order: %w", err)
+	}
+	_, err = o.js.PublishMsg(ctx, &nats.Msg{
+		Subject: e.NATSSubject(), Data: body,
+		Header: nats.Header{headerContentType: []string{events.ContentType}},
+	}, jetstream.WithExpectLastSequencePerSubject(0))
+	if err == nil {
+		return nil
+	}
+	stored, readErr := o.read(ctx, e.NATSSubject())
+	switch {
+	case readErr != nil || stored == nil:
+		return fmt.Errorf("submit order: %w", err)
+	case !stored.Data.Amount.Equal(e.Data.Amount):
+		return ErrOtherAmount
+	default:
+		return nil
+	}
+}
+
+// ErrOtherAmount says that the order was submitted before with another amount.
+var ErrOtherAmount = errors.New("the order was submitted before with another amount")

@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/settlehook/settlehook/pkg/sign"
+)
+
+// Defaults of Config.
+const (
+	DefaultTimeout   = 10 * time.Second
+	DefaultUserAgent = "settlehook"
+)
+
+// Config says which gateway a Client talks to, and as which merchant.
+type Config struct {
+	// BaseURL is the gateway's address without an endpoint, such as
+	// https://gateway.example or https://gateway.example/api. Plain http is
+	// accepted for a loopback host only.
+	BaseURL string
+	// Account is the merchant account at the gateway, the API's "merchant".
+	Account string
+	// Keyring signs the requests.
+	Keyring *sign.Keyring
+	// HTTPClient is used instead of one with NewTransport. It is copied, and the
+	// copy neither follows redirects nor keeps cookies.
+	HTTPClient *http.Client
+	// Timeout bounds one call from dialling to the last byte of the answer.
+	// 0 means DefaultTimeout.
+	Timeout time.Duration
+	// UserAgent is the User-Agent header; "" means DefaultUserAgent.
+	UserAgent string
+	// NotFound are the patterns that tell "no such order" from the other
+	// refusals with code 400, in its desc: a substring, or a regular expression
+	// (RE2) between slashes, both without regard to case. nil means
+	// DefaultNotFound, an empty slice none at all.
+	NotFound []string
+	// Form sends requests as a form; otherwise they are JSON.
+	Form bool
+}
+
+// baseURL checks the address: where it is wrong, secrets or money are at stake.
+func (cfg Config) baseURL() (string, error) {
+	base, err := url.Parse(cfg.BaseURL)
+	switch {
+	case err != nil || base.Host == "" || base.Opaque != "":
+		// The parser's error quotes the address, which may hold a password.
+		return "", errors.New("gateway address is not a URL like https://gateway.example")
+	case base.User != nil:
+		return "", errors.New("gateway address must not hold a user name or password")
+	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return "", fmt.Errorf("gateway address %s must not hold a query string or fragment", base.Redacted())
+	case base.Scheme == "http" && !loopback(base.Hostname()):
+		return "", fmt.Errorf("gateway address %s must use https: plain http is for loopback addresses only", base.Redacted())
+	case base.Scheme != "http" && base.Scheme != "https":
+		return "", fmt.Errorf("gateway address %s must start with https://", base.Redacted())
+	}
+	return strings.TrimRight(base.String(), "/"), nil
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
