@@ -72,9 +72,11 @@ type Merchant struct {
 	Rate decimal.Decimal
 	// Match is how each flow is matched; see [Merchant.MatchOf].
 	MatchCollect, MatchPay Match
-	// Keyring verifies and signs; Keys are the same keys in the file's order.
+	// Keyring verifies and signs.
 	Keyring *sign.Keyring
-	Keys    []sign.Key
+	// KeyIDs are the ids of its keys, in the file's order. The keys themselves
+	// stay behind the pointer, where fmt cannot reach them.
+	KeyIDs  []string
 	PayFee  events.PayFee
 	Reverse ReversePolicy
 	// Policy opens the dialects that are closed by default.
@@ -125,14 +127,10 @@ type merchantView struct {
 }
 
 func (m *Merchant) view() merchantView {
-	keys := make([]string, len(m.Keys))
-	for i, key := range m.Keys {
-		keys[i] = key.ID
-	}
 	return merchantView{
 		ID: m.ID, Account: m.Account, Currency: m.Currency, Region: m.Region, Timezone: m.Location.String(),
 		Gateway: m.Gateway, Rate: m.Rate, Collect: m.MatchCollect, Pay: m.MatchPay,
-		Keys: keys, Signing: m.Keyring.SigningKey().ID, PayFee: m.PayFee, Reverse: m.Reverse, Policy: m.Policy,
+		Keys: m.KeyIDs, Signing: m.Keyring.SigningKey().ID, PayFee: m.PayFee, Reverse: m.Reverse, Policy: m.Policy,
 		NotFound: m.NotFound, AllowFrom: m.AllowFrom, PIXRandomKey: m.PIXRandomKey,
 	}
 }

@@ -78,7 +78,7 @@ type keyEntry struct {
 	// Names the key in metrics and headers: letters, digits, . _ and -, at
 	// most 64; unique in the merchant.
 	ID text `yaml:"id" required:"name the key, for example by the month it was issued"`
-	// The secret itself. Secret: prefer secretFile.
+	// The secret's text. Prefer secretFile.
 	Secret text `yaml:"secret" default:"see secretFile" secret:"true"`
 	// Path of a file that holds the secret, relative to the folder of the
 	// merchants file. A newline at its end is not part of the secret. The file

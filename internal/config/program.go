@@ -49,7 +49,9 @@ type Setup struct {
 }
 
 // Up is the configuration of "settlehook up", receiver and worker in one
-// process with embedded servers. NATS.URL and Redis.URL are unset.
+// process with embedded servers: NATS_URL and REDIS_URL are not looked at.
+// Unless set, INSTALLATION is local, LOG_FORMAT console and STREAM_REPLICAS 1,
+// which it must be.
 type Up struct {
 	General    General
 	Log        Log

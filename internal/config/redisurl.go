@@ -41,8 +41,9 @@ type RedisTarget struct {
 // RedisURL names a Redis deployment and may carry credentials: it prints
 // without them. The zero value is unset.
 type RedisURL struct {
-	// A pointer for the reason given at NATSURL.
-	target *RedisTarget
+	// A function for the reason given at NATSURL; fmt follows a pointer to a
+	// struct.
+	target func() RedisTarget
 }
 
 // IsZero reports whether it is unset.
@@ -53,9 +54,7 @@ func (u RedisURL) Target() RedisTarget {
 	if u.target == nil {
 		return RedisTarget{}
 	}
-	target := *u.target
-	target.Addrs = slices.Clone(target.Addrs)
-	return target
+	return u.target()
 }
 
 // String returns the URL without its credentials.
@@ -63,7 +62,7 @@ func (u RedisURL) String() string {
 	if u.target == nil {
 		return ""
 	}
-	t := u.target
+	t := u.target()
 	var b strings.Builder
 	b.WriteString("redis")
 	if t.TLS {
@@ -120,7 +119,11 @@ func (u *RedisURL) UnmarshalText(text []byte) error {
 	if err := t.setQuery(query); err != nil {
 		return err
 	}
-	u.target = t
+	u.target = func() RedisTarget {
+		target := *t
+		target.Addrs = slices.Clone(t.Addrs)
+		return target
+	}
 	return nil
 }
 

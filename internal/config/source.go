@@ -116,26 +116,35 @@ func (s *MerchantsSource) Run(ctx context.Context) error {
 	defer watcher.close()
 	poll := time.NewTicker(s.poll)
 	defer poll.Stop()
-	// Anything may have changed between the first reading and the watch.
-	settle := time.NewTimer(s.settle)
-	defer settle.Stop()
+	// Looked at once unasked: a change may have come before the watch.
+	look := time.NewTimer(s.settle)
+	defer look.Stop()
+	waiting := true
+	// A look that is waiting is never put off, or a busy folder could keep it
+	// from ever happening.
+	soon := func() {
+		if !waiting {
+			look.Reset(s.settle)
+			waiting = true
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case event := <-watcher.events():
 			if event.Op != fsnotify.Chmod {
-				settle.Reset(s.settle)
+				soon()
 			}
 		case err := <-watcher.errors():
-			// Events may be lost; look now, and the poll looks again.
 			s.log.Warn("watching the merchants file failed, polling goes on", zap.String("file", s.path), zap.Error(err))
-			settle.Reset(s.settle)
+			soon() // events may have been lost
 		case <-poll.C:
-			settle.Reset(s.settle)
-		case <-settle.C:
+			soon()
+		case <-look.C:
+			waiting = false
 			if again := s.look(readSnapshot(s.path)); again {
-				settle.Reset(s.settle)
+				soon()
 			}
 			watcher.follow(s.folders())
 		}

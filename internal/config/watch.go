@@ -13,7 +13,6 @@ import (
 // gives no watch, it is silent.
 type watcher struct {
 	notify *fsnotify.Watcher // nil where there is none
-	dirs   []string
 	log    *zap.Logger
 }
 
@@ -29,27 +28,26 @@ func (s *MerchantsSource) watch() *watcher {
 	return w
 }
 
-// follow watches exactly these folders.
+// follow watches exactly these folders. What is watched is asked each time: a
+// folder that was deleted and made again has lost its watch.
 func (w *watcher) follow(dirs []string) {
 	if w.notify == nil {
 		return
 	}
-	var now []string
+	watched := w.notify.WatchList()
 	for _, dir := range dirs {
-		if !slices.Contains(w.dirs, dir) {
-			if err := w.notify.Add(dir); err != nil {
-				w.log.Warn("a folder cannot be watched, its changes are found by polling", zap.String("folder", dir), zap.Error(err))
-				continue // tried again at the next look
-			}
+		if slices.Contains(watched, dir) {
+			continue
 		}
-		now = append(now, dir)
+		if err := w.notify.Add(dir); err != nil {
+			w.log.Warn("a folder cannot be watched, its changes are found by polling", zap.String("folder", dir), zap.Error(err))
+		}
 	}
-	for _, dir := range w.dirs {
+	for _, dir := range watched {
 		if !slices.Contains(dirs, dir) {
 			_ = w.notify.Remove(dir) // gone already, or of no use any more
 		}
 	}
-	w.dirs = now
 }
 
 func (w *watcher) events() <-chan fsnotify.Event {

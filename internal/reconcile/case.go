@@ -68,3 +68,10 @@ func amountOf(d decimal.Decimal) events.Amount {
 	}
 	return a
 }
+
+// FeeDiffers reports whether callback and query name different fees. It is
+// worth a note and nothing else: the query's fee counts (gateway page, "Order
+// states").
+func FeeDiffers(cb callback.Callback, a Answer) bool {
+	return cb.FeeKnown && differ(amountOf(cb.Fee), a.Fee)
+}

@@ -145,3 +145,16 @@ type Look struct {
 	Err      error
 	Attempts int
 }
+
+func (s ClaimState) String() string {
+	switch s {
+	case ClaimOwned:
+		return "owned"
+	case ClaimHeld:
+		return "held"
+	case ClaimDone:
+		return "done"
+	default:
+		return "unguarded"
+	}
+}

@@ -69,7 +69,7 @@ type key struct{ merchant, orderID string }
 // entry is an order in the books with what is still to come.
 type entry struct {
 	order    Order
-	course   []Step // the steps that are left
+	course   course
 	pushes   []Push
 	queries  int
 	series   int // of the last change
@@ -117,10 +117,10 @@ func (b *books) release(k key) {
 }
 
 // open makes a reserved order visible.
-func (b *books) open(k key, order Order, course []Step) {
+func (b *books) open(k key, order Order, steps []Step) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.entries[k] = &entry{order: order, course: slices.Clone(course)}
+	b.entries[k] = &entry{order: order, course: course{left: slices.Clone(steps)}}
 	b.sorted = append(b.sorted, k)
 }
 

@@ -88,29 +88,53 @@ func share(amount, part decimal.Decimal, currency string) (decimal.Decimal, erro
 	return paid, nil
 }
 
-// advance puts the order's next step on the agenda, if it is due to be counted
-// from now: accepted says that a push was just taken, otherwise a change was
-// just made. The caller holds the books' lock through e.
-func (s *Server) advance(k key, e *entry, accepted bool) {
-	if len(e.course) == 0 || e.course[0].WhenAccepted != accepted {
-		return
-	}
-	step := e.course[0]
-	e.course = e.course[1:]
-	s.agenda.add(s.after(s.now(), step.After), func(context.Context) {
-		if _, err := s.Apply(k.merchant, k.orderID, step.Change); err != nil {
-			s.endCourse(k, err)
-		}
-	})
+// course is where an order is in its script.
+type course struct {
+	left []Step
+	// planned says that a step is on the agenda.
+	planned bool
+	// ended counts the courses that were broken off: a step that was planned
+	// before is void.
+	ended int
 }
 
-// endCourse notes why an order's course cannot go on, such as a change by hand
-// that came before it.
-func (s *Server) endCourse(k key, why error) {
-	s.log.Debug("course ended early", zap.String("merchant", k.merchant), zap.String("order", k.orderID), zap.Error(why))
-	// The order exists: its course is what brought us here.
+// advance plans the course's next step, if it counts from now: accepted says
+// that a push was just taken, otherwise the step before was just made. The
+// caller holds the books' lock through e.
+func (s *Server) advance(k key, e *entry, accepted bool) {
+	if len(e.course.left) == 0 || e.course.planned || e.course.left[0].WhenAccepted != accepted {
+		return
+	}
+	step, ended := e.course.left[0], e.course.ended
+	e.course.left, e.course.planned = e.course.left[1:], true
+	s.agenda.add(s.after(s.now(), step.After), func(context.Context) { s.takeStep(k, step.Change, ended) })
+}
+
+// takeStep makes a planned change, unless the course was broken off since.
+func (s *Server) takeStep(k key, change Change, ended int) {
+	var failure error
+	// A step is only planned for an order that is in the books.
 	_ = s.books.edit(k, func(e *entry) error {
-		e.course, e.note = nil, "course ended early: "+why.Error()
+		if e.course.ended != ended {
+			return nil
+		}
+		if failure = s.change(k, e, change); failure != nil {
+			e.endCourse(failure.Error())
+			return nil
+		}
+		e.course.planned = false
+		s.advance(k, e, false)
 		return nil
 	})
+	if failure != nil {
+		s.log.Warn("an order's course cannot go on", zap.String("merchant", k.merchant), zap.Error(failure))
+	}
+}
+
+// endCourse breaks off what is left of the course, if anything, and notes why.
+func (e *entry) endCourse(why string) {
+	if len(e.course.left) > 0 || e.course.planned {
+		e.note = "course ended early: " + why
+	}
+	e.course = course{ended: e.course.ended + 1}
 }

@@ -72,8 +72,8 @@ func (s *Server) push(ctx context.Context, k key, series, attempt int, changed t
 			s.advance(k, e, true)
 		case attempt+1 < len(s.cfg.PushOffsets):
 			s.schedulePush(k, series, attempt+1, changed)
-		case len(e.course) > 0 && e.course[0].WhenAccepted:
-			e.course, e.note = nil, "course ended early: no push was accepted"
+		case len(e.course.left) > 0 && e.course.left[0].WhenAccepted:
+			e.endCourse("no push was accepted")
 		}
 		return nil
 	})

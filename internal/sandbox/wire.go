@@ -44,7 +44,6 @@ func jsonString(s string) []byte {
 const (
 	codeSuccess  = 200
 	codeBusiness = 400
-	codeAnomaly  = 500
 )
 
 // envelope is what every answer of the API is wrapped in.

@@ -17,14 +17,14 @@ type Class string
 
 // The classes of QUARANTINE.
 const (
-	ClassSignature Class = "signature" // bad signature at a known merchant
-	ClassMalformed Class = "malformed"
-	ClassUnknown   Class = "unknown" // merchant or flow
+	ClassSignature Class = events.QuarantineSignature // bad signature at a known merchant
+	ClassMalformed Class = events.QuarantineMalformed
+	ClassUnknown   Class = events.QuarantineUnknown // merchant or flow
 )
 
 // Unknown stands for a flow or merchant that is not configured. Only configured
 // names ever become tokens of a subject.
-const Unknown = "_unknown"
+const Unknown = events.UnknownToken
 
 // Refused is a callback that was not accepted.
 type Refused struct {

@@ -138,6 +138,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		{"longer than true", `{"a":truex}`, sign.ReasonBadJSON, ""},
 		{"unknown escape", `{"a":"\x41"}`, sign.ReasonBadJSON, ""},
 		{"short unicode escape", `{"a":"\u12"}`, sign.ReasonBadJSON, ""},
+		{"unicode escape cut off", `{"a":"\u12`, sign.ReasonBadJSON, ""},
 		{"bad unicode escape", `{"a":"\u12g4"}`, sign.ReasonBadJSON, ""},
 		{"space beyond JSON", "{\u00a0\"a\":1}", sign.ReasonBadJSON, ""},
 	} {

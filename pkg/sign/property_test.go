@@ -47,8 +47,8 @@ var assignment = regexp.MustCompile(`&[A-Za-z][A-Za-z0-9_]*=`)
 // &name= a field may begin or a value go on.
 func splits(text string) []sign.Params {
 	marks := assignment.FindAllStringIndex(text, -1)
-	if len(marks) > 12 {
-		marks = marks[:12]
+	if len(marks) > 6 {
+		marks = marks[:6]
 	}
 	var all []sign.Params
 	for chosen := range 1 << len(marks) {

@@ -200,6 +200,22 @@ func TestAmbiguousRemarkKeepsZeros(t *testing.T) {
 	}
 }
 
+// TestIDsAreAlwaysSigned holds that an order id of "0" is not dropped as zero.
+func TestIDsAreAlwaysSigned(t *testing.T) {
+	ring := mustRing(t, sign.Key{ID: "k", Secret: testSecret})
+	p := sign.Params{str("orderId", "0"), str("platOrderId", "0"), num("amount", "5"), num("status", "1"), num("fee", "0")}
+	for text, accepted := range map[string]bool{
+		"amount=5&orderId=0&platOrderId=0&status=1": true,
+		"amount=5&platOrderId=0&status=1":           false,
+		"amount=5&orderId=0&status=1":               false,
+		"amount=5&status=1":                         false,
+	} {
+		if _, err := ring.VerifyCallback(withSign(p, md5Hex(text, testSecret)), everything); accepted != (err == nil) {
+			t.Errorf("signed %s: error %v, want accepted %v", text, err, accepted)
+		}
+	}
+}
+
 func TestKeyRotation(t *testing.T) {
 	ring := mustRing(
 		t,

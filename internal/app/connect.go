@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/stream"
+)
+
+// Options are what an embedding program brings.
+type Options struct {
+	Logger *zap.Logger
+	// NATS are extra options of the connection, such as an in-process server.
+	NATS []nats.Option
+	// Admin is the operator's listener of an embedding program, which serves
+	// it, says when it is ready, and stops it. Nil: the program has its own.
+	Admin *Admin
+	// Clock is time.Now unless a test brings another.
+	Clock func() time.Time
+}
+
+func (o Options) clock() func() time.Time {
+	if o.Clock != nil {
+		return o.Clock
+	}
+	return time.Now
+}
+
+// link is a program's connection to NATS. When it is closed for good, the
+// program has to end: closed receives the reason.
+type link struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	closed chan error
+}
+
+func connect(c config.NATS, program string, o Options) (*link, error) {
+	l := &link{closed: make(chan error, 1)}
+	nc, err := stream.Connect(c, "settlehook "+program, o.Logger, func(err error) { l.closed <- err }, o.NATS...)
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(c.PublishTimeout))
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	l.nc, l.js = nc, js
+	return l, nil
+}
+
+// flush sends what is still in the connection's buffer, acknowledgements
+// among them.
+func (l *link) flush(ctx context.Context) error {
+	if !l.nc.IsConnected() {
+		return nil
+	}
+	return l.nc.FlushWithContext(ctx)
+}
+
+func (l *link) close(context.Context) error {
+	l.nc.Close()
+	return nil
+}
+
+// wait returns when the connection is closed for good, with the reason, or
+// when ctx ends.
+func (l *link) wait(ctx context.Context) error {
+	select {
+	case err := <-l.closed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}

@@ -1,0 +1,212 @@
+package app
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/dedupe"
+	"github.com/settlehook/settlehook/internal/orderapi"
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/gateway"
+)
+
+// fleet runs one consumer for each configured merchant, and follows the
+// merchants file: a merchant that is new, changed or gone touches no other.
+type fleet struct {
+	fleetDeps
+	claims  reconcile.Claims
+	members map[string]*member
+	absent  map[string]time.Time // merchants with a durable but without configuration, since
+}
+
+type fleetDeps struct {
+	cfg     config.Worker
+	js      jetstream.JetStream
+	redis   redis.UniversalClient
+	ledger  reconcile.Ledger
+	orders  reconcile.Orders
+	trail   reconcile.Trail
+	metrics *workerMetrics
+	log     *zap.Logger
+	clock   func() time.Time
+}
+
+// member is one merchant's running consumer.
+type member struct {
+	merchant *config.Merchant // nil: parks the callbacks of a merchant that is gone
+	stop     context.CancelFunc
+	done     chan struct{}
+}
+
+func newFleet(d fleetDeps) *fleet {
+	store := dedupe.NewRedis(d.redis, d.cfg.Redis.KeyPrefix, d.cfg.Reconcile.DoneTTL)
+	return &fleet{
+		fleetDeps: d, claims: dedupe.NewGuard(store, d.metrics),
+		members: map[string]*member{}, absent: map[string]time.Time{},
+	}
+}
+
+// run keeps the members in step with the merchants until intake ends, and
+// returns once all have finished what they had in hand.
+func (f *fleet) run(intake, work context.Context, merchants *config.MerchantsSource) {
+	changed, cancel := merchants.Subscribe()
+	defer cancel()
+	tick := time.NewTicker(f.cfg.Topology.CheckInterval)
+	defer tick.Stop()
+	for intake.Err() == nil {
+		f.follow(intake, work, merchants.Current())
+		f.adoptAbandoned(intake, work, merchants.Current())
+		select {
+		case <-intake.Done():
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+	for _, m := range f.members {
+		<-m.done
+	}
+}
+
+// follow starts, restarts and stops members. A changed merchant's old consumer
+// finishes before its new one starts; changed ones do so side by side.
+func (f *fleet) follow(intake, work context.Context, now *config.Merchants) {
+	var leaving sync.WaitGroup
+	for id, m := range f.members {
+		current, configured := now.Get(id)
+		if m.merchant == nil && !configured || configured && m.merchant != nil && reflect.DeepEqual(current, m.merchant) {
+			continue
+		}
+		m.stop()
+		leaving.Go(func() { <-m.done })
+		delete(f.members, id)
+	}
+	leaving.Wait()
+	for _, merchant := range now.All() {
+		delete(f.absent, merchant.ID)
+		if _, running := f.members[merchant.ID]; running {
+			continue
+		}
+		c, err := f.consumer(merchant)
+		if err != nil {
+			f.log.Error("merchant can't be served", zap.String("merchant", merchant.ID), zap.Error(err))
+			continue
+		}
+		f.start(intake, work, merchant.ID, merchant, c)
+	}
+}
+
+func (f *fleet) start(intake, work context.Context, id string, merchant *config.Merchant, c *stream.Consumer) {
+	ctx, stop := context.WithCancel(intake)
+	m := &member{merchant: merchant, stop: stop, done: make(chan struct{})}
+	f.members[id] = m
+	go func() {
+		defer close(m.done)
+		defer stop()
+		c.Run(ctx, work)
+	}()
+	f.log.Info("merchant served", zap.String("merchant", id), zap.Bool("parking", merchant == nil))
+}
+
+// consumer wires everything one merchant has of its own: durable, gateway,
+// breaker, rate.
+func (f *fleet) consumer(m *config.Merchant) (*stream.Consumer, error) {
+	client, err := gateway.NewClient(gateway.Config{
+		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring,
+		Timeout: f.cfg.Reconcile.QueryTimeout, NotFound: m.NotFound,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := f.cfg.Reconcile
+	observer := f.metrics.merchant(m.ID)
+	rate := orderapi.NewRate(f.redis, f.cfg.Redis.KeyPrefix, m.ID, m.RatePerSecond(), r.MaxWorkers)
+	api := orderapi.NewGateway(orderapi.Config{
+		Timeout: r.QueryTimeout, RateWait: r.RateWaitMax, Failures: r.BreakerFailures, Pause: r.BreakerOpen,
+	}, client, rate, observer)
+	processor := reconcile.NewProcessor(reconcile.Config{
+		Installation: f.cfg.General.Installation, Lease: r.ClaimLease, Attempts: r.Attempts,
+		RetryMin: r.RetryMin, RetryMax: r.RetryMax, ParkAfter: r.ParkAfter,
+	}, f.claims, api, f.ledger, f.orders, f.trail, f.clock, random{})
+	return stream.NewConsumer(stream.ConsumerConfig{
+		Merchant: merchantFacts(m),
+		Durable:  stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait),
+		InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
+	}, f.js, processor, api, observer, f.log), nil
+}
+
+// merchantFacts is what a decision needs to know about a merchant.
+func merchantFacts(m *config.Merchant) reconcile.Merchant {
+	return reconcile.Merchant{
+		ID: m.ID, Account: m.Account, Currency: m.Currency, Location: m.Location,
+		RequireSubmitted: map[events.Flow]bool{
+			events.FlowCollect: m.MatchCollect == config.MatchRequired,
+			events.FlowPay:     m.MatchPay == config.MatchRequired,
+		},
+		TrustSignedReverse: m.Reverse == config.ReverseTrustSigned,
+		PayFee:             m.PayFee,
+	}
+}
+
+// abandonGrace is how long a durable may be without a configured merchant
+// before its callbacks are parked: workers read a changed file one after the
+// other, and a merchant that another worker knows already is not gone.
+const abandonGrace = 10 * time.Minute
+
+// adoptAbandoned parks the callbacks of merchants that were removed from the
+// file: nobody can ask their gateway any more.
+func (f *fleet) adoptAbandoned(intake, work context.Context, now *config.Merchants) {
+	for id := range f.abandoned(intake, now) {
+		since, seen := f.absent[id]
+		if !seen {
+			f.absent[id] = f.clock()
+			continue
+		}
+		if _, running := f.members[id]; running || f.clock().Sub(since) < abandonGrace {
+			continue
+		}
+		durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
+		f.start(intake, work, id, nil, stream.NewConsumer(stream.ConsumerConfig{
+			Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
+		}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log))
+	}
+}
+
+// abandoned lists the merchants that have a durable but no configuration.
+func (f *fleet) abandoned(ctx context.Context, now *config.Merchants) map[string]bool {
+	ids := map[string]bool{}
+	s, err := f.js.Stream(ctx, stream.Callbacks)
+	if err != nil {
+		return ids // the consumers themselves say what is wrong
+	}
+	names := s.ConsumerNames(ctx)
+	for name := range names.Name() {
+		id, ours := strings.CutPrefix(name, stream.ReconcilerName(""))
+		if _, configured := now.Get(id); ours && !configured {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// parking gives up on every callback at once.
+type parking struct{}
+
+func (parking) Process(context.Context, reconcile.Delivery) reconcile.Result {
+	return reconcile.Result{Disposition: reconcile.Park, Cause: "merchant_removed"}
+}
+
+// openGate never shuts.
+type openGate struct{}
+
+func (openGate) Wait(ctx context.Context) (bool, error) { return false, ctx.Err() }
+func (openGate) Shut() <-chan struct{}                  { return nil }

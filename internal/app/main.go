@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+)
+
+// Exit codes of the programs.
+const (
+	ExitOK       = 0
+	ExitFailed   = 1 // it ran, and ended with an error
+	ExitUsage    = 2 // the configuration is wrong: mend it and start again
+	exitAtOnce   = 130
+	signalsToEnd = 2
+)
+
+// Main is the life of a program: read its configuration, run it until SIGINT or
+// SIGTERM, and stop it gracefully; a second signal ends it at once. It returns
+// the exit code.
+func Main[C any](program string, load func(map[string]string) (C, error), logConfig func(C) config.Log,
+	run func(context.Context, C, Options) error,
+) int {
+	cfg, err := load(Environ())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		return ExitUsage
+	}
+	log, err := NewLogger(logConfig(cfg), program)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		return ExitUsage
+	}
+	defer func() { _ = log.Sync() }()
+	ctx, cancel := Signals(context.Background())
+	defer cancel()
+	if err := run(ctx, cfg, Options{Logger: log}); err != nil {
+		log.Error("ended with an error", zap.Error(err))
+		return ExitFailed
+	}
+	log.Info("ended")
+	return ExitOK
+}
+
+// Signals returns a context that ends with the first SIGINT or SIGTERM. The
+// second ends the process at once: whoever sends it has waited enough, and
+// every step is safe to cut.
+func Signals(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	got := make(chan os.Signal, signalsToEnd)
+	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-got:
+			cancel()
+		case <-ctx.Done():
+			return
+		}
+		<-got
+		os.Exit(exitAtOnce)
+	}()
+	return ctx, func() { signal.Stop(got); cancel() }
+}
+
+// Environ is the process's environment as the configuration takes it.
+func Environ() map[string]string {
+	env := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	return env
+}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// program is what receiver and worker share: parts that run side by side, and
+// a graceful stop in steps.
+type program struct {
+	log      *zap.Logger
+	admin    *Admin
+	ownAdmin bool
+	stopper  stopper
+	parts    []func(ctx context.Context) error
+}
+
+func newProgram(addr string, o Options) (*program, error) {
+	p := &program{log: o.Logger, admin: o.Admin, stopper: stopper{log: o.Logger}}
+	if p.admin != nil {
+		return p, nil
+	}
+	a, err := NewAdmin(addr)
+	if err != nil {
+		return nil, err
+	}
+	p.admin, p.ownAdmin = a, true
+	p.part(func(context.Context) error { return a.Serve() })
+	p.stopper.onStop("close the operator's listener", time.Second, a.Stop)
+	return p, nil
+}
+
+// part adds something that runs until its context ends. One that fails stops
+// the program.
+func (p *program) part(run func(ctx context.Context) error) { p.parts = append(p.parts, run) }
+
+// Addr is the operator's address.
+func (p *program) AdminAddr() string { return p.admin.Addr() }
+
+// run runs the parts until ctx ends or one of them fails, and then stops in
+// steps: unready first, so that no new work comes, then the others.
+func (p *program) run(ctx context.Context, total time.Duration) error {
+	if p.ownAdmin {
+		p.stopper.onStop("unready", time.Second, func(context.Context) error { p.admin.SetReady(false); return nil })
+		p.admin.SetReady(true)
+	}
+	parts, partsCtx := errgroup.WithContext(ctx)
+	for _, part := range p.parts {
+		parts.Go(func() error { return part(partsCtx) })
+	}
+	<-partsCtx.Done()
+	p.log.Info("stopping", zap.Duration("within", total))
+	stopErr := p.stopper.stop(total)
+	err := parts.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, stopErr)
+}
+
+// abandon undoes what New has started when a later part of New fails.
+func (p *program) abandon(err error) error {
+	_ = p.stopper.stop(abandonTimeout)
+	return err
+}
+
+const abandonTimeout = 5 * time.Second

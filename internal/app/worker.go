@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/redisconn"
+	"github.com/settlehook/settlehook/internal/stream"
+)
+
+// Worker reconciles callbacks: it asks the gateway and tells downstream.
+type Worker struct {
+	*program
+	cfg       config.Worker
+	link      *link
+	merchants *config.MerchantsSource
+	fleet     *fleet
+}
+
+// NewWorker wires a worker and connects it. It refuses to start on streams that
+// break a guarantee. Redis need not be there.
+func NewWorker(ctx context.Context, cfg config.Worker, o Options) (*Worker, error) {
+	p, err := newProgram(cfg.Admin.Addr, o)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{program: p, cfg: cfg}
+	if err := w.wire(ctx, o); err != nil {
+		return nil, p.abandon(err)
+	}
+	return w, nil
+}
+
+func (w *Worker) wire(ctx context.Context, o Options) (err error) {
+	if w.merchants, err = config.NewMerchantsSource(w.cfg.Merchants.Path,
+		config.SourceOptions{Logger: w.log, Poll: w.cfg.Merchants.Poll}); err != nil {
+		return err
+	}
+	if w.link, err = connect(w.cfg.NATS, "worker", o); err != nil {
+		return err
+	}
+	w.stopper.onStop("close NATS", time.Second, w.link.close)
+	w.stopper.onStop("flush acknowledgements", 2*time.Second, w.link.flush)
+	if err := verifyTopology(ctx, w.link.js, w.cfg.Topology); err != nil {
+		return err
+	}
+	client, err := redisconn.Open(w.cfg.Redis)
+	if err != nil {
+		return err
+	}
+	w.stopper.onStop("close Redis", time.Second, func(context.Context) error { return client.Close() })
+	if w.fleet, err = w.newFleet(ctx, client, o); err != nil {
+		return err
+	}
+	w.parts = append(
+		w.parts,
+		w.merchants.Run,
+		func(ctx context.Context) error {
+			return watchTopology(ctx, w.link.js, w.cfg.Topology, w.log)
+		},
+		w.link.wait,
+	)
+	return nil
+}
+
+func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o Options) (*fleet, error) {
+	ledger, err := stream.OpenLedger(ctx, w.link.js, w.cfg.NATS.PublishTimeout)
+	if err != nil {
+		return nil, err
+	}
+	orders, err := stream.OpenOrders(ctx, w.link.js, w.cfg.NATS.PublishTimeout)
+	if err != nil {
+		return nil, err
+	}
+	metrics := newWorkerMetrics(w.admin.registry, w.log)
+	metrics.watchMerchants(w.merchants)
+	return newFleet(fleetDeps{
+		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders,
+		trail:   stream.NewTrailLog(w.link.nc, metrics.trailFailed),
+		metrics: metrics, log: w.log, clock: o.clock(),
+	}), nil
+}
+
+// Run works until ctx ends, and then finishes what it has in hand: the step
+// "drain" waits for it, and cuts it off when its time is over.
+func (w *Worker) Run(ctx context.Context) error {
+	intake, stopIntake := context.WithCancel(context.WithoutCancel(ctx))
+	work, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	drained := make(chan struct{})
+	w.stopper.onStop("drain", w.cfg.General.ShutdownTimeout, func(ctx context.Context) error {
+		defer cutOff()
+		select {
+		case <-drained:
+			return nil
+		case <-ctx.Done():
+			return errors.New("callbacks in hand were cut off; they come again")
+		}
+	})
+	w.stopper.onStop("stop intake", time.Second, func(context.Context) error { stopIntake(); return nil })
+	w.part(func(context.Context) error {
+		defer close(drained)
+		w.fleet.run(intake, work, w.merchants)
+		return nil
+	})
+	w.log.Info("worker started", zap.Int("merchants", w.merchants.Current().Len()))
+	return w.run(ctx, w.cfg.General.ShutdownTimeout+stopMargin)
+}
+
+// stopMargin is for the short steps around the long one.
+const stopMargin = 5 * time.Second

@@ -1,0 +1,173 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/reconcile"
+)
+
+// workerMetrics counts what the worker does, and writes the one wide line per
+// decision. Labels are merchants of the configuration and named reasons, never
+// order ids.
+type workerMetrics struct {
+	log       *zap.Logger
+	registry  *prometheus.Registry
+	decisions *prometheus.CounterVec
+	handled   *prometheus.CounterVec
+	claims    *prometheus.CounterVec
+	conflicts *prometheus.CounterVec
+	redis     *prometheus.CounterVec
+	trail     prometheus.Counter
+	queries   *prometheus.CounterVec
+	querying  *prometheus.HistogramVec
+	breaker   *prometheus.GaugeVec
+	work      *prometheus.HistogramVec
+	latency   *prometheus.HistogramVec
+}
+
+func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
+	m := &workerMetrics{
+		log: log, registry: r,
+		decisions: counter("decisions_total", "Decisions by verdict, outcome and reason.", "merchant", "flow", "verdict", "outcome", "reason"),
+		handled:   counter("deliveries_total", "Deliveries of callbacks by what became of them.", "merchant", "disposition", "cause"),
+		claims:    counter("claims_total", "Claims by what they found.", "merchant", "state"),
+		conflicts: counter("emission_conflicts_total", "Emissions that found another event first.", "merchant"),
+		redis:     counter("redis_errors_total", "Operations on Redis that failed.", "operation"),
+		trail: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "settlehook_trail_dropped_total", Help: "Looks that could not be written to TRAIL.",
+		}),
+		queries:  counter("order_queries_total", "Order queries by result.", "merchant", "result"),
+		querying: histogram("order_query_duration_seconds", "Time the gateway took to answer an order query.", "merchant"),
+		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "settlehook_gateway_unavailable", Help: "1 while a merchant's gateway is left alone after failures.",
+		}, []string{"merchant"}),
+		work:    histogram("delivery_duration_seconds", "Time one delivery was worked on.", "merchant"),
+		latency: histogram("event_latency_seconds", "Time from the receipt of a callback to its event.", "merchant", "outcome"),
+	}
+	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency)
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "settlehook_" + name, Help: help}, labels)
+}
+
+func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "settlehook_" + name, Help: help, Buckets: latencyBuckets,
+		NativeHistogramBucketFactor: 1.1,
+	}, labels)
+}
+
+// latencyBuckets reach from a local answer to a budget of retries.
+var latencyBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// StoreFailed implements dedupe.Observer.
+func (m *workerMetrics) StoreFailed(operation string, err error) {
+	m.redis.WithLabelValues(operation).Inc()
+	m.log.Debug("redis operation failed, going on without", zap.String("operation", operation), zap.Error(err))
+}
+
+func (m *workerMetrics) trailFailed(err error) {
+	m.trail.Inc()
+	m.log.Debug("look not written to the trail", zap.Error(err))
+}
+
+// watchMerchants exposes whether the merchants file on disk is refused.
+func (m *workerMetrics) watchMerchants(s *config.MerchantsSource) { registerStale(m.registry, s) }
+
+func registerStale(r *prometheus.Registry, s *config.MerchantsSource) {
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "settlehook_merchants_file_stale", Help: "1 while the merchants file on disk is refused and older merchants are in force.",
+	}, func() float64 {
+		if _, err := s.Stale(); err != nil {
+			return 1
+		}
+		return 0
+	})
+	// In one process with the receiver, it is registered already.
+	_ = r.Register(gauge)
+}
+
+// merchantMetrics observes one merchant.
+type merchantMetrics struct {
+	*workerMetrics
+	id string
+}
+
+func (m *workerMetrics) merchant(id string) *merchantMetrics {
+	m.breaker.WithLabelValues(id).Set(0)
+	return &merchantMetrics{m, id}
+}
+
+// Queried implements orderapi.Observer.
+func (m *merchantMetrics) Queried(result string, took time.Duration) {
+	m.queries.WithLabelValues(m.id, result).Inc()
+	if took > 0 {
+		m.querying.WithLabelValues(m.id).Observe(took.Seconds())
+	}
+}
+
+// GateChanged implements orderapi.Observer.
+func (m *merchantMetrics) GateChanged(state string) {
+	unavailable := 0.0
+	if state != "closed" {
+		unavailable = 1
+	}
+	m.breaker.WithLabelValues(m.id).Set(unavailable)
+	m.log.Warn("gateway", zap.String("merchant", m.id), zap.String("breaker", state))
+}
+
+// Processed implements stream.Observer.
+func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
+	dec := res.Decision
+	m.handled.WithLabelValues(m.id, res.Disposition.String(), res.Cause).Inc()
+	m.claims.WithLabelValues(m.id, res.Claim.String()).Inc()
+	m.work.WithLabelValues(m.id).Observe(took.Seconds())
+	if dec.Verdict != 0 {
+		m.decisions.WithLabelValues(m.id, string(d.Order.Flow), dec.Verdict.String(), string(dec.Outcome), string(dec.Reason)).Inc()
+	}
+	if res.Conflicts > 0 {
+		m.conflicts.WithLabelValues(m.id).Add(float64(res.Conflicts))
+	}
+	if res.Emitted && res.Event != nil {
+		m.latency.WithLabelValues(m.id, string(res.Event.Outcome())).Observe(time.Since(d.ReceivedAt).Seconds())
+	}
+	m.line(d, res, took)
+}
+
+// line is the one wide line of a delivery.
+func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
+	fields := []zap.Field{
+		zap.String("merchant", m.id), zap.String("flow", string(d.Order.Flow)), zap.String("order_id", d.Order.OrderID),
+		zap.String("plat_order_id", d.Callback.PlatOrderID), zap.String("fingerprint", d.Callback.Fingerprint()),
+		zap.Uint64("sequence", d.StreamSequence), zap.Uint64("deliveries", d.Deliveries),
+		zap.String("disposition", res.Disposition.String()), zap.String("cause", res.Cause),
+		zap.String("claim", res.Claim.String()), zap.Int("attempts", res.Attempts), zap.Int("queries", res.Queries),
+		zap.String("verdict", res.Decision.Verdict.String()), zap.String("outcome", string(res.Decision.Outcome)),
+		zap.String("reason", string(res.Decision.Reason)), zap.Bool("emitted", res.Emitted), zap.Int("conflicts", res.Conflicts),
+		zap.Duration("took", took),
+	}
+	if a := res.Answer; a != nil && a.Found {
+		fields = append(fields, zap.String("query_status", a.Status.String()), zap.String("query_amount", a.Amount.String()),
+			zap.Bool("fee_differs", reconcile.FeeDiffers(d.Callback, *a)))
+	}
+	if res.Event != nil {
+		fields = append(fields, zap.String("event_id", res.Event.ID), zap.Uint64("ledger_sequence", res.Sequence))
+	}
+	if res.After > 0 {
+		fields = append(fields, zap.Duration("after", res.After))
+	}
+	if res.Err != nil {
+		fields = append(fields, zap.Error(res.Err))
+	}
+	if res.Disposition == reconcile.Park {
+		m.log.Warn("callback parked", fields...)
+		return
+	}
+	m.log.Info("callback decided", fields...)
+}
