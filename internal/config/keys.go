@@ -15,7 +15,6 @@ func (p *merchantParser) keys(m *Merchant, entry *merchantEntry) {
 	var signing text
 	ids := make(map[string]int)
 	bySecret := make(map[sign.Secret]string)
-	var keys []sign.Key
 	for i := range entry.Keys {
 		key := &entry.Keys[i]
 		p.checkKeyID(key.ID, ids)
@@ -30,8 +29,7 @@ func (p *merchantParser) keys(m *Merchant, entry *merchantEntry) {
 			}
 			signing = key.ID
 		}
-		keys = append(keys, sign.Key{ID: key.ID.Value, Secret: secret})
-		m.KeyIDs = append(m.KeyIDs, key.ID.Value)
+		m.Keys = append(m.Keys, sign.Key{ID: key.ID.Value, Secret: secret})
 	}
 	if entry.Keys != nil && len(entry.Keys) == 0 {
 		p.fault(entry.Line, "merchant %s: keys: the list is empty; give at least one signing key", p.id)
@@ -39,7 +37,7 @@ func (p *merchantParser) keys(m *Merchant, entry *merchantEntry) {
 	if len(p.fs.list) > 0 {
 		return // the file is refused anyway, and the ring would repeat a fault
 	}
-	ring, err := sign.NewKeyring(signing.Value, keys...)
+	ring, err := sign.NewKeyring(signing.Value, m.Keys...)
 	if err != nil {
 		p.fault(entry.Line, "merchant %s: keys: %v", p.id, err)
 	}

@@ -55,7 +55,9 @@ const (
 const DefaultPIXRandomKey = "EPV"
 
 // Merchant is one merchant of the merchants file, checked and ready to use.
-// Every copy may be read by many goroutines; none may be written to.
+// It may be read by many goroutines and written to by none. Hold it by the
+// pointer it is handed out as: in an unexported field of another struct fmt
+// cannot call the methods that hide a secret, but it stops at a pointer.
 type Merchant struct {
 	// ID is ours: in paths, subjects, events and labels.
 	ID string
@@ -72,11 +74,9 @@ type Merchant struct {
 	Rate decimal.Decimal
 	// Match is how each flow is matched; see [Merchant.MatchOf].
 	MatchCollect, MatchPay Match
-	// Keyring verifies and signs.
+	// Keyring verifies and signs; Keys are the same keys, in the file's order.
 	Keyring *sign.Keyring
-	// KeyIDs are the ids of its keys, in the file's order. The keys themselves
-	// stay behind the pointer, where fmt cannot reach them.
-	KeyIDs  []string
+	Keys    []sign.Key
 	PayFee  events.PayFee
 	Reverse ReversePolicy
 	// Policy opens the dialects that are closed by default.
@@ -126,18 +126,34 @@ type merchantView struct {
 	PIXRandomKey string          `json:"pixRandomKey"`
 }
 
-func (m *Merchant) view() merchantView {
+func (m Merchant) view() merchantView {
+	keys := make([]string, len(m.Keys))
+	for i, key := range m.Keys {
+		keys[i] = key.ID
+	}
+	signing := ""
+	if m.Keyring != nil { // a merchant made by hand must print, too
+		signing = m.Keyring.SigningKey().ID
+	}
 	return merchantView{
 		ID: m.ID, Account: m.Account, Currency: m.Currency, Region: m.Region, Timezone: m.Location.String(),
 		Gateway: m.Gateway, Rate: m.Rate, Collect: m.MatchCollect, Pay: m.MatchPay,
-		Keys: m.KeyIDs, Signing: m.Keyring.SigningKey().ID, PayFee: m.PayFee, Reverse: m.Reverse, Policy: m.Policy,
+		Keys: keys, Signing: signing, PayFee: m.PayFee, Reverse: m.Reverse, Policy: m.Policy,
 		NotFound: m.NotFound, AllowFrom: m.AllowFrom, PIXRandomKey: m.PIXRandomKey,
 	}
 }
 
 // MarshalJSON writes the merchant with the ids of its keys in place of the
 // keys.
-func (m *Merchant) MarshalJSON() ([]byte, error) { return json.Marshal(m.view()) }
+func (m Merchant) MarshalJSON() ([]byte, error) { return json.Marshal(m.view()) }
+
+// Format writes the merchant with the ids of its keys in place of the keys,
+// whatever the verb: for one that does not fit, fmt would call no methods of
+// what is inside.
+func (m Merchant) Format(state fmt.State, _ rune) {
+	text, _ := json.Marshal(m.view()) // of strings, lists and a decimal: cannot fail
+	_, _ = state.Write(text)
+}
 
 // Merchants is an immutable set of merchants, safe for concurrent use.
 type Merchants struct {
@@ -180,10 +196,6 @@ func (s *Merchants) Hash() string { return s.hash }
 
 // Format writes how many merchants there are, whatever the verb: fmt would
 // otherwise reach the secrets through the unexported fields.
-func (s *Merchants) Format(state fmt.State, _ rune) {
-	if s == nil {
-		_, _ = fmt.Fprint(state, "no merchants")
-		return
-	}
+func (s Merchants) Format(state fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(state, "%d merchants (%s)", len(s.sorted), s.hash)
 }

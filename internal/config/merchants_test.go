@@ -77,13 +77,13 @@ func TestMerchants(t *testing.T) {
 		{
 			ID: "a", Account: "a", Currency: "JPY", Region: config.RegionNone, Location: time.UTC,
 			Gateway: "http://127.0.0.1:9000", Rate: decimal.MustParse("0.01"),
-			MatchCollect: config.MatchIfKnown, MatchPay: config.MatchIfKnown, KeyIDs: []string{"k"},
+			MatchCollect: config.MatchIfKnown, MatchPay: config.MatchIfKnown, Keys: []sign.Key{{ID: "k", Secret: "#: x"}},
 			Reverse: config.ReverseConfirm, NotFound: []string{}, PIXRandomKey: "EPV",
 		},
 		{
 			ID: "m1001", Account: "0801", Currency: "INR", Region: config.RegionIndia, Location: kolkata,
 			Gateway: "https://gateway.example/api", Rate: decimal.MustParse("2.5"),
-			MatchCollect: config.MatchRequired, MatchPay: config.MatchIfKnown, KeyIDs: []string{"2026-05", "2026-11", "next.1"},
+			MatchCollect: config.MatchRequired, MatchPay: config.MatchIfKnown, Keys: []sign.Key{{ID: "2026-05", Secret: "1e5"}, {ID: "2026-11", Secret: "secret two"}, {ID: "next.1", Secret: "three"}},
 			PayFee: events.PayFeeIncluded, Reverse: config.ReverseTrustSigned,
 			Policy:       sign.Policy{DropZero: true, NumericReverse: true, JavaDouble: true},
 			NotFound:     []string{"no such order", "/order .* gone/"},

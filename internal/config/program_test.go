@@ -162,6 +162,7 @@ func TestEmptyMeansUnset(t *testing.T) {
 // The process's own environment must not leak into what was asked for.
 func TestNilEnvironmentIsEmpty(t *testing.T) {
 	t.Setenv("INSTALLATION", "leaked")
+	t.Setenv("ACK_WAIT", "leaked")
 	const want = "INSTALLATION: not set; give this installation a name of letters, digits, _ and -, for example INSTALLATION=prod\n" +
 		"NATS_URL: not set; name the NATS servers, for example NATS_URL=nats://nats:4222\n" +
 		"MERCHANTS_FILE: not set; give the path of the merchants file, for example MERCHANTS_FILE=/etc/settlehook/merchants.yaml\n" +

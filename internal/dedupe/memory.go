@@ -51,6 +51,8 @@ func (m *Memory) Claim(_ context.Context, key, token string, lease time.Duration
 		return reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent}, nil
 	case e.token == "":
 		return reconcile.Claim{State: reconcile.ClaimDone, Sequence: e.sequence}, nil
+	case e.token == token:
+		return reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent}, nil
 	default:
 		return reconcile.Claim{State: reconcile.ClaimHeld, Attempts: spent}, nil
 	}

@@ -47,20 +47,24 @@ func (r *Redis) Claim(ctx context.Context, key, token string, lease time.Duratio
 	_, _ = pipe.Exec(ctx)
 
 	old, err := set.Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	free := errors.Is(err, redis.Nil)
+	if err != nil && !free {
 		return reconcile.Claim{}, fmt.Errorf("claim: %w", err)
 	}
 	attempts, err := count.Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return reconcile.Claim{}, fmt.Errorf("read attempts: %w", err)
 	}
-	return parseClaim(old, attempts)
-}
-
-func parseClaim(old string, attempts int) (reconcile.Claim, error) {
-	if old == "" {
+	// The client sends again what got no answer. A claim that was applied all
+	// the same finds itself, and must not wait for its own lease to end.
+	if free || old == claimPrefix+token {
 		return reconcile.Claim{State: reconcile.ClaimOwned, Attempts: attempts}, nil
 	}
+	return parseTaken(old, attempts)
+}
+
+// parseTaken reads what stands where a claim was to go.
+func parseTaken(old string, attempts int) (reconcile.Claim, error) {
 	if strings.HasPrefix(old, claimPrefix) {
 		return reconcile.Claim{State: reconcile.ClaimHeld, Attempts: attempts}, nil
 	}

@@ -11,7 +11,8 @@ import (
 // suite in dedupetest.
 type Store interface {
 	// Claim takes key for token until lease is over, atomically, unless it is
-	// held or done, and reads the attempts spent on it.
+	// held or done, and reads the attempts spent on it. A token that holds the
+	// key already owns it still; its lease is not renewed.
 	Claim(ctx context.Context, key, token string, lease time.Duration) (reconcile.Claim, error)
 	// Done marks key done with a ledger sequence, over whatever stands there,
 	// and forgets its attempts.

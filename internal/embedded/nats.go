@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,24 +40,68 @@ func StartNATS(dir, listen string) (*NATS, error) {
 	}
 	o := &server.Options{
 		ServerName: "settlehook-embedded", JetStream: true, StoreDir: dir, SyncAlways: true,
-		NoSigs: true, NoLog: true, DontListen: listen == "", MaxPayload: maxPayload,
+		NoSigs: true, DontListen: listen == "", MaxPayload: maxPayload,
 	}
 	if listen != "" {
 		if o.Host, o.Port, err = splitHostPort(listen); err != nil {
 			return nil, errors.Join(err, lock.Close())
+		}
+		if o.Port == 0 {
+			o.Port = server.RANDOM_PORT // 0 would be the server's own default
 		}
 	}
 	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded NATS: %w", err), lock.Close())
 	}
-	s.Start()
-	if !s.ReadyForConnections(readyTimeout) {
+	if err := start(s); err != nil {
 		s.Shutdown()
-		return nil, errors.Join(fmt.Errorf("embedded NATS is not ready after %s; is %s writable, and the address free?", readyTimeout, dir), lock.Close())
+		s.WaitForShutdown()
+		return nil, errors.Join(err, lock.Close())
 	}
 	return &NATS{server: s, lock: lock}, nil
 }
+
+func start(s *server.Server) error {
+	fatal := &fatalLog{}
+	s.SetLogger(fatal, false, false)
+	s.Start()
+	if reason := fatal.said(); reason != "" {
+		return fmt.Errorf("embedded NATS: %s", reason)
+	}
+	if !s.ReadyForConnections(readyTimeout) {
+		return fmt.Errorf("embedded NATS is not ready after %s", readyTimeout)
+	}
+	return nil
+}
+
+// fatalLog keeps why the server could not start, which it only logs: an
+// address in use, a store it can't write. All of it is said within Start; what
+// the server says while it runs comes out in its clients' errors.
+type fatalLog struct {
+	mu     sync.Mutex
+	reason string
+}
+
+func (l *fatalLog) said() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reason
+}
+
+// Fatalf implements server.Logger, as the methods below, which drop the text.
+func (l *fatalLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reason == "" {
+		l.reason = fmt.Sprintf(format, v...)
+	}
+}
+func (*fatalLog) Errorf(string, ...any)  {}
+func (*fatalLog) Warnf(string, ...any)   {}
+func (*fatalLog) Noticef(string, ...any) {}
+func (*fatalLog) Debugf(string, ...any)  {}
+func (*fatalLog) Tracef(string, ...any)  {}
 
 // maxPayload is the server's default, written down: an event with its evidence
 // is a few kilobytes.

@@ -33,8 +33,9 @@ func splitHostPort(address string) (host string, port int, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("address %q: write it as host:port", address)
 	}
-	if port, err = strconv.Atoi(text); err != nil {
-		return "", 0, fmt.Errorf("address %q: the port is no number", address)
+	number, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %q: the port is not a number up to 65535", address)
 	}
-	return host, port, nil
+	return host, int(number), nil
 }

@@ -24,17 +24,19 @@ func newGate(failures int, pause time.Duration, changed func(state string)) *gat
 		WithFailureThreshold(uint(failures)).
 		WithSuccessThreshold(1).
 		WithDelay(pause).
-		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			g.signal(e.NewState)
-			changed(e.NewState.String())
-		}).
+		OnStateChanged(func(circuitbreaker.StateChangedEvent) { g.follow(changed) }).
 		Build()
 	return g
 }
 
-func (g *gate) signal(state circuitbreaker.State) {
+// follow brings the signal, and whoever watches, to the breaker's state. The
+// breaker tells of its changes outside its lock, so that two may arrive the
+// wrong way round: the state counts, as it is now, not as the event says.
+func (g *gate) follow(changed func(state string)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	state := g.breaker.State()
+	changed(state.String())
 	isShut := false
 	select {
 	case <-g.shut:

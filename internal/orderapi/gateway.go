@@ -25,7 +25,8 @@ type Observer interface {
 	// [reconcile.Unavailable] cause) and how long the gateway took; 0 when it
 	// was not asked.
 	Queried(result string, took time.Duration)
-	// GateChanged is called with the breaker's new state.
+	// GateChanged is called with the breaker's new state ("closed", "open",
+	// "half-open"), in order; it must not call the Gateway.
 	GateChanged(state string)
 }
 
@@ -96,9 +97,10 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 		g.breaker.RecordSuccess()
 		g.observer.Queried(name(answer), time.Since(begun))
 	case errors.As(err, &unavailable):
-		// The worker's own end says nothing about the gateway; the permit goes
-		// back as a success, and the next question finds out.
-		if errors.Is(ctx.Err(), context.Canceled) {
+		// The worker's own end, or a question that can't be put, says nothing
+		// about the gateway; the permit goes back as a success, and the next
+		// question finds out.
+		if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, gateway.ErrInvalidRequest) {
 			g.breaker.RecordSuccess()
 		} else {
 			g.breaker.RecordFailure()
@@ -140,7 +142,7 @@ func evidence(o gateway.Order) (reconcile.Answer, error) {
 	}
 	return reconcile.Answer{
 		Found: true, PlatOrderID: o.PlatOrderID, Status: callback.Status(o.Status),
-		Amount: amount, Fee: fee, UTR: o.UTR,
+		Amount: amount, Fee: fee, UTR: o.UTR, Sandbox: o.Sandbox,
 	}, nil
 }
 

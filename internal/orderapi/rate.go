@@ -2,6 +2,7 @@ package orderapi
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,9 +24,11 @@ type Rate struct {
 // divides it when Redis can't.
 func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond float64, maxWorkers int) *Rate {
 	return &Rate{
-		client:   client,
-		key:      prefix + "rate:" + merchant,
-		interval: time.Duration(float64(time.Second) / perSecond),
+		client: client,
+		key:    prefix + "rate:" + merchant,
+		// Whole microseconds, as the script counts, rounded so that the rate is
+		// never exceeded.
+		interval: time.Duration(math.Ceil(1e6/perSecond)) * time.Microsecond,
 		alone:    rate.NewLimiter(rate.Limit(perSecond/float64(max(maxWorkers, 1))), 1),
 	}
 }

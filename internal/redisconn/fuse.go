@@ -29,7 +29,11 @@ type fuse struct {
 
 func newFuse() *fuse {
 	return &fuse{breaker: circuitbreaker.NewBuilder[any]().
-		WithFailureThreshold(fuseFailures).WithDelay(fusePause).Build()}
+		WithFailureThreshold(fuseFailures).
+		// One success closes it, and so one command at a time tries: without
+		// this, five would run into a time-out after every pause.
+		WithSuccessThreshold(1).
+		WithDelay(fusePause).Build()}
 }
 
 func (f *fuse) DialHook(next redis.DialHook) redis.DialHook {
@@ -63,17 +67,21 @@ func (f *fuse) guard(do func() error) error {
 		return fmt.Errorf("%w (for %s)", ErrOpen, f.breaker.RemainingDelay().Round(time.Millisecond))
 	}
 	err := do()
-	if unanswered(err) {
-		f.breaker.RecordFailure()
-	} else {
+	switch {
+	case answered(err):
 		f.breaker.RecordSuccess()
+	case !errors.Is(err, context.Canceled), f.breaker.IsHalfOpen():
+		f.breaker.RecordFailure()
+	default:
+		// A caller who gave up is no sign of Redis' health. Only the one that
+		// tries Redis again must say how it went: without an answer.
 	}
 	return err
 }
 
-// unanswered tells an absent Redis from one that answered, an error reply or
-// "no such key" included. A caller who gave up is no sign of Redis' health.
-func unanswered(err error) bool {
+// answered tells a Redis that answered, an error reply or "no such key"
+// included, from an absent one.
+func answered(err error) bool {
 	var reply redis.Error
-	return err != nil && !errors.As(err, &reply) && !errors.Is(err, context.Canceled)
+	return err == nil || errors.As(err, &reply)
 }

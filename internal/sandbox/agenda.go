@@ -50,8 +50,9 @@ func (a *agenda) add(due time.Time, work func(context.Context)) {
 	}
 }
 
-// wait returns once nothing is queued or running, or with ctx's error.
-func (a *agenda) wait(ctx context.Context) error {
+// wait returns once nothing is queued or running, with ErrClosed once closed
+// is closed, or with ctx's error.
+func (a *agenda) wait(ctx context.Context, closed <-chan struct{}) error {
 	for {
 		a.mu.Lock()
 		open, idle := a.open, a.idle
@@ -61,6 +62,8 @@ func (a *agenda) wait(ctx context.Context) error {
 		}
 		select {
 		case <-idle:
+		case <-closed:
+			return ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()
 		}

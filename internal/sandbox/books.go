@@ -80,7 +80,7 @@ type entry struct {
 func (e *entry) record() Record {
 	return Record{
 		Order: e.order, State: e.order.State(), Queries: e.queries,
-		Accepted: e.accepted, Pushes: slices.Clone(e.pushes), Note: e.note,
+		Accepted: e.accepted, Pushes: append([]Push{}, e.pushes...), Note: e.note,
 	}
 }
 

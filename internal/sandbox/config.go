@@ -62,7 +62,11 @@ type Config struct {
 	// Transport carries the pushes. Default: a transport of its own.
 	Transport http.RoundTripper
 	// OnCreate is called for every new order before anybody can see it: the
-	// place to announce submitted orders. Its error refuses the order.
+	// place to announce submitted orders. Its error refuses the order. It must be
+	// safe for concurrent use.
+	//
+	// Without it nobody can tell a short-paid order: callback and query both
+	// truly say what was paid, and only the submitted amount contradicts them.
 	OnCreate func(context.Context, Order) error
 	// Logger takes what happens: pushes and changes at debug. Default: none.
 	Logger *zap.Logger

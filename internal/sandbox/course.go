@@ -120,7 +120,7 @@ func (s *Server) takeStep(k key, change Change, ended int) {
 		}
 		if failure = s.change(k, e, change); failure != nil {
 			e.endCourse(failure.Error())
-			return nil
+			return nil //nolint:nilerr // it stands in the books and is logged below
 		}
 		e.course.planned = false
 		s.advance(k, e, false)

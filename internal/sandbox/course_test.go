@@ -94,6 +94,17 @@ func TestCourseEndsEarly(t *testing.T) {
 			}
 		})
 	})
+	t.Run("changed by hand, and the step planned would be possible", func(t *testing.T) {
+		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
+			course := []Step{{After: waitReversal, Change: Change{Action: Reverse}}}
+			create(t, s, NewOrder{OrderID: "o1", Course: course})
+			apply(t, s, "o1", Settle)
+			idle(t, s)
+			if r := record(t, s, "o1"); r.State != "settled" || r.Note != "course ended early: the order was changed by hand" {
+				t.Fatalf("%+v", r)
+			}
+		})
+	})
 	t.Run("an impossible step", func(t *testing.T) {
 		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
 			course := append(failedCourse(waitOutcome), settledCourse(waitOutcome)...)
@@ -184,6 +195,12 @@ func TestAgendaOrder(t *testing.T) {
 		defer cancel()
 		if err := s.WaitIdle(ctx); err == nil {
 			t.Fatal("idle with a job planned")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.WaitIdle(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Fatalf("error %v", err)
 		}
 	})
 }

@@ -158,5 +158,6 @@ func (s *Server) Order(merchant, orderID string) (Record, error) {
 func (s *Server) Books() []Record { return s.books.all() }
 
 // WaitIdle returns when no course has a step left that time alone would bring
-// and no push is planned or under way. It fails with ctx's error.
-func (s *Server) WaitIdle(ctx context.Context) error { return s.agenda.wait(ctx) }
+// and no push is planned or under way. It fails with ErrClosed when the sandbox
+// was closed before that, or with ctx's error.
+func (s *Server) WaitIdle(ctx context.Context) error { return s.agenda.wait(ctx, s.closing) }

@@ -31,7 +31,7 @@ func merchants() []Merchant {
 	}
 }
 
-// make returns a sandbox on free ports that is not started; it is closed at
+// newSandbox returns a sandbox on free ports that is not started; it is closed at
 // the end of the test.
 func newSandbox(t testing.TB, adapt ...func(*Config)) *Server {
 	t.Helper()

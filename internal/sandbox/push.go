@@ -188,7 +188,7 @@ func (s *Server) callbackBody(order Order) []byte {
 		fields = edit.Fields(fields)
 	}
 	signature := s.merchants[order.Merchant].ring.Sign(fields)
-	body := flatJSON(append(fields, sign.Param{Name: "sign", Value: signature, Kind: sign.KindString}))
+	body := append(fields, sign.Param{Name: "sign", Value: signature, Kind: sign.KindString}).JSON()
 	if edit.Body != nil {
 		body = edit.Body(body)
 	}

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/pkg/gateway"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -84,6 +87,8 @@ func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request) {
 		order = e.order
 		return nil
 	})
+	s.log.Debug("queried", zap.String("merchant", k.merchant), zap.String("order", k.orderID),
+		zap.String("state", order.State()), zap.Bool("scripted", !script.truth()))
 	switch {
 	case !script.truth():
 		s.writeScripted(w, r, script, order)
@@ -130,14 +135,16 @@ func orderData(order Order, script QueryAnswer) []byte {
 	if utr.Value == "" {
 		utr.Kind = sign.KindNull
 	}
-	return flatJSON(sign.Params{
+	return sign.Params{
 		{Name: "amount", Value: orElse(script.Amount, order.Shown().String()), Kind: sign.KindNumber},
 		{Name: "orderId", Value: orElse(script.OrderID, order.OrderID)},
 		{Name: "platOrderId", Value: orElse(script.PlatOrderID, order.PlatOrderID)},
 		{Name: "status", Value: orElse(script.Status, strconv.Itoa(int(order.Status))), Kind: sign.KindNumber},
 		utr,
 		{Name: "fee", Value: orElse(script.Fee, order.Fee.String()), Kind: sign.KindNumber},
-	})
+		// Not in the document: no event may pass this for real money.
+		{Name: gateway.FieldSandbox, Value: "true", Kind: sign.KindBool},
+	}.JSON()
 }
 
 func (s *Server) writeScripted(w http.ResponseWriter, r *http.Request, script QueryAnswer, order Order) {

@@ -106,7 +106,7 @@ func (s *Server) plan(ctx context.Context, t Traffic, plans chan<- NewOrder) err
 	merchants := s.merchantIDs()
 	for made := 0; t.Total == 0 || made < t.Total; made++ {
 		if pace.Wait(ctx) != nil {
-			return nil
+			return nil //nolint:nilerr // it only fails at the end of ctx, which is no failure
 		}
 		plan, err := s.draw(merchants, t.Weights)
 		if err != nil {

@@ -1,44 +1,6 @@
 package sandbox
 
-import (
-	"bytes"
-	"encoding/json"
-
-	"github.com/settlehook/settlehook/pkg/sign"
-)
-
-// flatJSON writes parameters as one JSON object in their order, numbers and
-// booleans as the text they were signed with.
-func flatJSON(params sign.Params) []byte {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, p := range params {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(jsonString(p.Name))
-		b.WriteByte(':')
-		switch p.Kind {
-		case sign.KindString:
-			b.Write(jsonString(p.Value))
-		case sign.KindNull:
-			b.WriteString("null")
-		case sign.KindNumber, sign.KindBool:
-			b.WriteString(p.Value)
-		}
-	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func jsonString(s string) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	// A string always encodes.
-	_ = enc.Encode(s)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
+import "encoding/json"
 
 // The codes of the API's answers (API document, data dictionary).
 const (

@@ -59,7 +59,7 @@ func parkedMessage(m jetstream.Msg, merchant string, res reconcile.Result) *nats
 		}
 	}
 	h[headerSubject] = []string{m.Subject()}
-	setHeader(h, headerReason, res.Cause)
+	setHeader(h, HeaderReason, res.Cause)
 	if res.Err != nil {
 		setHeader(h, headerError, res.Err.Error())
 	}

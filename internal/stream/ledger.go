@@ -50,7 +50,7 @@ func (l *Ledger) Append(ctx context.Context, e events.Event, expected uint64) (u
 	order := e.Data.Common().Order()
 	msg := &nats.Msg{
 		Subject: e.NATSSubject(), Data: body,
-		Header: nats.Header{headerContentType: []string{events.ContentType}},
+		Header: nats.Header{HeaderContentType: []string{events.ContentType}},
 	}
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequenceForSubject(expected, events.GuardFilter(order.Merchant, order.OrderID)))

@@ -17,12 +17,12 @@ import (
 
 // Headers of the messages. They are a contract.
 const (
-	headerContentType = "Content-Type"
+	HeaderContentType = "Content-Type"
 	headerReceivedAt  = "Settlehook-Received-At" // RFC 3339, UTC
 	headerKeyID       = "Settlehook-Key-Id"
 	headerDialects    = "Settlehook-Dialects" // separated by commas
 	headerSource      = "Settlehook-Source"   // the sender's address
-	headerReason      = "Settlehook-Reason"
+	HeaderReason      = "Settlehook-Reason"
 	headerError       = "Settlehook-Error"
 	headerSubject     = "Settlehook-Subject"    // of the original message
 	headerSequence    = "Settlehook-Sequence"   // of the original message
@@ -49,7 +49,7 @@ func (a Accepted) message() *nats.Msg {
 		headerReceivedAt:      []string{a.ReceivedAt.UTC().Format(time.RFC3339Nano)},
 		headerKeyID:           []string{a.KeyID},
 	}
-	setHeader(h, headerContentType, a.ContentType)
+	setHeader(h, HeaderContentType, a.ContentType)
 	setHeader(h, headerSource, a.Source)
 	if len(a.Dialects) > 0 {
 		names := make([]string, len(a.Dialects))
@@ -102,7 +102,7 @@ func decodeCallback(m jetstream.Msg, merchant reconcile.Merchant) (reconcile.Del
 	if err != nil {
 		return d, err
 	}
-	params, err := sign.Parse(m.Headers().Get(headerContentType), m.Data())
+	params, err := sign.Parse(m.Headers().Get(HeaderContentType), m.Data())
 	if err != nil {
 		return d, fmt.Errorf("%w: %w", errNotOurs, err)
 	}

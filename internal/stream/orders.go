@@ -74,7 +74,7 @@ func (o *OrderBook) Submit(ctx context.Context, e events.OrderEvent) error {
 	}
 	_, err = o.js.PublishMsg(ctx, &nats.Msg{
 		Subject: e.NATSSubject(), Data: body,
-		Header: nats.Header{headerContentType: []string{events.ContentType}},
+		Header: nats.Header{HeaderContentType: []string{events.ContentType}},
 	}, jetstream.WithExpectLastSequencePerSubject(0))
 	if err == nil {
 		return nil

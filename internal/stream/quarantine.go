@@ -49,10 +49,10 @@ func NewQuarantineLog(js jetstream.JetStream) *QuarantineLog { return &Quarantin
 // Keep stores a refused callback with the reason.
 func (q *QuarantineLog) Keep(ctx context.Context, r Refused) error {
 	h := nats.Header{headerReceivedAt: []string{r.ReceivedAt.UTC().Format(time.RFC3339Nano)}}
-	setHeader(h, headerReason, r.Reason)
+	setHeader(h, HeaderReason, r.Reason)
 	setHeader(h, headerError, r.Detail)
 	setHeader(h, headerPath, r.Path)
-	setHeader(h, headerContentType, r.ContentType)
+	setHeader(h, HeaderContentType, r.ContentType)
 	setHeader(h, headerSource, r.Source)
 	msg := &nats.Msg{Subject: events.QuarantineSubject(string(r.Class), r.Flow, r.Merchant), Header: h, Data: r.Body}
 	if _, err := q.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Quarantine)); err != nil {

@@ -30,7 +30,8 @@ func withExponent(coef int64, scale, shift int) string {
 	return fmt.Sprintf("%sE%d", digits, shift-scale)
 }
 
-func read(body, asked string) (Order, error) {
+// read is what QueryOrder makes of an answer to a question about order o1.
+func read(body string) (Order, error) {
 	notFound, err := compilePatterns(DefaultNotFound())
 	if err != nil {
 		return Order{}, err
@@ -49,7 +50,7 @@ func read(body, asked string) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	return parseOrder(data, asked)
+	return parseOrder(data, "o1")
 }
 
 func ok(data string) string {
@@ -57,7 +58,7 @@ func ok(data string) string {
 }
 
 func TestReadOrder(t *testing.T) {
-	whole := func(d string) decimal.Decimal { return decimal.MustParse(d) }
+	whole := decimal.MustParse
 	tests := []struct {
 		name, body string
 		want       Order
@@ -110,7 +111,7 @@ func TestReadOrder(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := read(tt.body, "o1")
+			got, err := read(tt.body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +179,7 @@ func TestReadOrderRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := read(tt.body, "o1")
+			_, err := read(tt.body)
 			var answer *AnswerError
 			if !errors.As(err, &answer) {
 				t.Fatalf("error = %#v, want *AnswerError", err)
@@ -215,7 +216,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := read(tt.body, "o1")
+			_, err := read(tt.body)
 			if diff := cmp.Diff(tt.want, err); diff != "" {
 				t.Fatal(diff)
 			}
@@ -265,7 +266,7 @@ func FuzzReadOrder(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		order, err := read(body, "o1")
+		order, err := read(body)
 		if err != nil {
 			text := err.Error()
 			if !utf8.ValidString(text) || strings.ContainsAny(text, "\n\r") || len(text) > 2000 {

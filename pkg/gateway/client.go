@@ -130,7 +130,7 @@ func (c *Client) encode(fields []field) (body []byte, contentType string) {
 
 // roundTrip returns the body of a 200 answer, at most maxAnswer+1 bytes.
 func (c *Client) roundTrip(req *http.Request, endpoint string) ([]byte, error) {
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return nil, transportError(endpoint, c.timeout, err)
 	}

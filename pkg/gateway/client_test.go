@@ -213,7 +213,7 @@ func TestTimeOut(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) || !gateway.Unavailable(err) {
 				t.Fatalf("error %v", err)
 			}
-			if want := "/order/query: no complete answer in time (limit 50ms)"; err.Error() != want {
+			if want := "/order/query: no complete answer in time (at most 50ms)"; err.Error() != want {
 				t.Fatalf("error %q, want %q", err, want)
 			}
 		})

@@ -52,7 +52,14 @@ type Order struct {
 	// UTR is the bank's transaction reference as given, "" when there is none.
 	// It is never refused for its shape: one printable line of at most 64 runes.
 	UTR string
+	// Sandbox says that settlehook's sandbox answered: no real money moved. No
+	// gateway has this field.
+	Sandbox bool
 }
+
+// FieldSandbox is the field of an order's data by which the sandbox makes
+// itself known.
+const FieldSandbox = "sandbox"
 
 // maxUTR bounds the transaction reference, in runes; 22 is the longest of the
 // rails known.
@@ -111,7 +118,8 @@ func parseOrder(data object, asked string) (Order, error) {
 		}
 		order.UTR = printableLine(utr, maxUTR)
 	}
-	return order, nil
+	order.Sandbox, _, err = data.flag(FieldSandbox)
+	return order, err
 }
 
 func parseStatus(data object) (Status, error) {

@@ -68,7 +68,7 @@ func transportError(endpoint string, timeout time.Duration, err error) *Transpor
 	case errors.Is(err, context.Canceled):
 		reason = "cancelled"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		reason = fmt.Sprintf("no complete answer in time (limit %s)", timeout)
+		reason = fmt.Sprintf("no complete answer in time (at most %s)", timeout)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		reason = "connection refused"
 	case errors.As(err, &dnsErr):

@@ -89,6 +89,10 @@ func (k *Keyring) Sign(p Params) string { return Sign(p, k.SigningKey().Secret) 
 // SigningKey returns the key that signs.
 func (k *Keyring) SigningKey() Key { return k.keys[k.signing] }
 
+// Keys returns a copy of the keys in their order, secrets included: for whoever
+// plays the gateway's side.
+func (k *Keyring) Keys() []Key { return append([]Key(nil), k.keys...) }
+
 // Format prints the number of keys whatever the verb. Without it fmt would
 // print the secrets: it cannot call their methods in unexported fields.
 func (k Keyring) Format(f fmt.State, _ rune) {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/settlehook/settlehook/pkg/sign"
+)
+
+// keyFlags name the secret: in a file, or on the command line, where other
+// users of the machine can see it.
+type keyFlags struct {
+	Key     string `xor:"key" required:"" placeholder:"SECRET" help:"The secret. Other users of this machine can see it in the process list; prefer --key-file."`
+	KeyFile string `xor:"key" required:"" placeholder:"PATH" help:"File that holds the secret; a newline at its end is not part of it. - is not possible: standard input holds the parameters."`
+}
+
+func (k keyFlags) secret() (sign.Secret, error) {
+	if k.KeyFile == "" {
+		if k.Key == "" {
+			return "", usageError{errors.New("--key is empty; an empty secret would let anybody sign")}
+		}
+		return sign.Secret(k.Key), nil
+	}
+	b, err := os.ReadFile(k.KeyFile)
+	if err != nil {
+		return "", usageError{fmt.Errorf("read --key-file: %w", err)}
+	}
+	secret := strings.TrimRight(string(b), "\r\n")
+	if secret == "" {
+		return "", usageError{fmt.Errorf("%s is empty; an empty secret would let anybody sign", k.KeyFile)}
+	}
+	return sign.Secret(secret), nil
+}
+
+// readParams reads a JSON object or a form body, told apart by its beginning.
+func readParams(in io.Reader) (sign.Params, error) {
+	body, err := io.ReadAll(io.LimitReader(in, sign.MaxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	return sign.Parse("", body)
+}

@@ -1,0 +1,94 @@
+// Command settlehook is the operator's tool: everything in one process (up), the
+// sandbox gateway, the set-up of an external NATS, and what a person needs when
+// signatures are refused.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/settlehook/settlehook/internal/app"
+)
+
+// version is set when it is built for release.
+var version = "dev"
+
+// cli is the command line. Settings come from environment variables
+// (docs/configuration.md); flags are for what concerns one call.
+type cli struct {
+	Up      upCmd      `cmd:"" help:"Run everything in one process: embedded NATS, receiver, worker."`
+	Sandbox sandboxCmd `cmd:"" help:"Run the sandbox gateway alone."`
+	Setup   setupCmd   `cmd:"" help:"Create or update streams and consumers on an external NATS."`
+	Send    sendCmd    `cmd:"" help:"Sign a test callback and post it to a receiver."`
+	Sign    signCmd    `cmd:"" help:"Sign the parameters on standard input."`
+	Verify  verifyCmd  `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// errRefused is the verdict of a command that did its work: the answer is no.
+var errRefused = errors.New("refused")
+
+// usageError is a mistake of the caller's.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run runs one command and returns the exit code: 0 done, 1 failed or refused,
+// 2 wrong usage or configuration.
+func run(args []string, io streams) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("settlehook"),
+		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md."),
+		kong.Vars{"version": version},
+		kong.Writers(io.out, io.err),
+		kong.UsageOnError(),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Bind(io),
+	)
+	if err != nil {
+		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		return app.ExitFailed
+	}
+	ctx, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // --help or --version
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		return app.ExitUsage
+	}
+	return report(ctx.Run(), io)
+}
+
+func report(err error, io streams) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return app.ExitOK
+	case errors.Is(err, errRefused):
+		return app.ExitFailed // the command has said why
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		return app.ExitUsage
+	default:
+		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		return app.ExitFailed
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/sandbox"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/up"
+)
+
+type sandboxCmd struct {
+	Merchants   string  `env:"MERCHANTS_FILE" required:"" type:"existingfile" help:"The merchants file: whose accounts and keys the sandbox knows."`
+	Notify      string  `required:"" placeholder:"URL" help:"Address of the receiver, such as http://127.0.0.1:8080."`
+	Addr        string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API."`
+	AdminAddr   string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port."`
+	AllowPublic bool    `help:"Allow addresses beyond loopback. Whoever reaches the sandbox can make orders succeed."`
+	Traffic     float64 `default:"0" help:"Orders per second made by themselves; 0 for none."`
+	Orders      int     `default:"0" help:"How many orders to make; 0 for no end."`
+	TimeScale   float64 `default:"1" help:"How many times faster the gateway's time passes."`
+	Seed        uint64  `default:"1" help:"Seed of the orders."`
+	Announce    bool    `help:"Submit every order to the NATS of NATS_URL before it is created, as an order service does (INSTALLATION names the installation)."`
+}
+
+// Run serves the sandbox gateway until a signal.
+func (c *sandboxCmd) Run(io streams) error {
+	merchants, err := config.LoadMerchants(c.Merchants)
+	if err != nil {
+		return usageError{err}
+	}
+	ctx, cancel := app.Signals(context.Background())
+	defer cancel()
+	conf := sandbox.Config{
+		Addr: c.Addr, AdminAddr: c.AdminAddr, AllowPublic: c.AllowPublic, Merchants: up.SandboxMerchants(merchants),
+		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed,
+	}
+	if c.Announce {
+		closeNATS, err := c.announce(ctx, &conf)
+		if err != nil {
+			return err
+		}
+		defer closeNATS()
+	}
+	s, err := sandbox.New(conf)
+	if err != nil {
+		return usageError{err}
+	}
+	if err := s.Start(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(io.out, "sandbox gateway  %s/order/query\nsandbox admin    %s/books\npushes to        %s\n", s.URL(), s.AdminURL(), c.Notify)
+	var g errgroup.Group
+	if c.Traffic > 0 || c.Orders > 0 {
+		g.Go(func() error {
+			_, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Traffic, Total: c.Orders})
+			return err
+		})
+	}
+	<-ctx.Done()
+	return errors.Join(s.Close(), g.Wait())
+}
+
+// announce makes the sandbox submit its orders.
+func (c *sandboxCmd) announce(ctx context.Context, conf *sandbox.Config) (closeNATS func(), err error) {
+	cfg, err := config.LoadSetup(app.Environ())
+	if err != nil {
+		return nil, usageError{err}
+	}
+	log, err := app.NewLogger(cfg.Log, "sandbox")
+	if err != nil {
+		return nil, err
+	}
+	nc, err := stream.Connect(cfg.NATS, "settlehook sandbox", log, func(error) {})
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(cfg.NATS.PublishTimeout))
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	orders, err := stream.OpenOrders(ctx, js, cfg.NATS.PublishTimeout)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	conf.OnCreate = func(ctx context.Context, o sandbox.Order) error {
+		return up.Announce(ctx, orders, cfg.General.Installation, o)
+	}
+	return nc.Close, nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/stream"
+)
+
+type setupCmd struct {
+	Timeout time.Duration `default:"1m" help:"Longest the set-up may take."`
+}
+
+// Run creates or updates the streams and consumers, and verifies them.
+func (c *setupCmd) Run(io streams) error {
+	cfg, err := config.LoadSetup(app.Environ())
+	if err != nil {
+		return usageError{err}
+	}
+	log, err := app.NewLogger(cfg.Log, "settlehook")
+	if err != nil {
+		return err
+	}
+	merchants, err := config.LoadMerchants(cfg.Merchants.Path)
+	if err != nil {
+		return usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
+	defer cancel()
+	nc, err := stream.Connect(cfg.NATS, "settlehook setup", log, func(error) {})
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(c.Timeout))
+	if err != nil {
+		return err
+	}
+	if err := app.Setup(ctx, js, cfg.Topology, merchants); err != nil {
+		return err
+	}
+	if err := stream.Verify(ctx, js, cfg.Topology); err != nil {
+		return err
+	}
+	for _, s := range stream.Declare(cfg.Topology) {
+		_, _ = fmt.Fprintf(io.out, "stream   %-10s  %s\n", s.Name, s.Description)
+	}
+	for _, m := range merchants.All() {
+		_, _ = fmt.Fprintf(io.out, "consumer %s on %s\n", stream.ReconcilerName(m.ID), stream.Callbacks)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/up"
+)
+
+type upCmd struct {
+	Data       string `default:"data" type:"path" help:"Folder of the embedded NATS's streams. It survives restarts."`
+	NATSListen string `name:"nats-listen" placeholder:"HOST:PORT" help:"Let other programs reach the embedded NATS here, without authentication. Default: no; with --sandbox 127.0.0.1:4222."`
+
+	Sandbox      bool    `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
+	SandboxAddr  string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API."`
+	SandboxAdmin string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port."`
+	Traffic      float64 `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
+	Orders       int     `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
+	TimeScale    float64 `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
+	Seed         uint64  `default:"1" help:"Seed of the sandbox's orders."`
+}
+
+// Run starts everything and stays until a signal.
+func (c *upCmd) Run(io streams) error {
+	env := app.Environ()
+	if err := c.sandboxDefaults(env); err != nil {
+		return err
+	}
+	cfg, err := config.LoadUp(env)
+	if err != nil {
+		return usageError{err}
+	}
+	log, err := app.NewLogger(cfg.Log, "settlehook")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	ctx, cancel := app.Signals(context.Background())
+	defer cancel()
+	return up.Run(ctx, up.Config{
+		Up: cfg, DataDir: c.Data, NATSListen: c.NATSListen, Sandbox: c.sandbox(), Out: io.out, Log: log,
+		Started: func(r up.Running) { greet(io.out, r) },
+	})
+}
+
+// sandboxDefaults fits the environment to a machine that somebody tries this
+// on: loopback only, and plain lines of the events instead of log lines.
+func (c *upCmd) sandboxDefaults(env map[string]string) error {
+	setDefault := func(name, value string) {
+		if env[name] == "" {
+			env[name] = value
+		}
+	}
+	setDefault("LOG_LEVEL", "warn") // the lines that are printed say what happens
+	if !c.Sandbox {
+		return nil
+	}
+	setDefault("HTTP_ADDR", "127.0.0.1:8080")
+	setDefault("ADMIN_ADDR", "127.0.0.1:9090")
+	if c.NATSListen == "" {
+		c.NATSListen = "127.0.0.1:4222"
+	}
+	if env["MERCHANTS_FILE"] != "" {
+		return nil
+	}
+	path, err := up.WriteSandboxMerchants(c.Data, c.SandboxAddr)
+	env["MERCHANTS_FILE"] = path
+	return err
+}
+
+func (c *upCmd) sandbox() *up.Sandbox {
+	if !c.Sandbox {
+		return nil
+	}
+	return &up.Sandbox{
+		Addr: c.SandboxAddr, AdminAddr: c.SandboxAdmin, TimeScale: c.TimeScale, Seed: c.Seed,
+		Rate: c.Traffic, Total: c.Orders,
+	}
+}
+
+// greet says where everything is.
+func greet(out io.Writer, r up.Running) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) }
+	p("settlehook is up. Ctrl-C stops it; what it knows stays in %s.", r.DataDirectory)
+	p("")
+	p("  callbacks        http://%s/callbacks/{collect|pay}/{merchant}", r.Receiver)
+	p("  health, metrics  http://%s/readyz  http://%[1]s/metrics", r.Admin)
+	if r.NATS != "" {
+		p("  events           nats --server %s sub 'payments.v1.>'", r.NATS)
+	}
+	if r.SandboxAPI != "" {
+		p("  sandbox gateway  %s/order/query", r.SandboxAPI)
+		p("  sandbox books    %s/books", r.SandboxAdmin)
+	}
+	p("  merchants        %s", r.MerchantsFile)
+	p("")
+	p("→ a callback arrived   ✓ settled   ✗ failed   ↺ reversed   ! review: needs a person   ⊘ refused")
+	p("")
+}

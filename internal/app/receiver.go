@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/receiver"
+	"github.com/settlehook/settlehook/internal/stream"
+)
+
+// Receiver takes callbacks in.
+type Receiver struct {
+	*program
+	cfg       config.Receiver
+	link      *link
+	merchants *config.MerchantsSource
+	handler   *receiver.Handler
+	listener  net.Listener
+	server    *http.Server
+}
+
+// NewReceiver wires a receiver, connects it and listens. It refuses to start on
+// streams that break a guarantee.
+func NewReceiver(ctx context.Context, cfg config.Receiver, o Options) (*Receiver, error) {
+	p, err := newProgram(cfg.Admin.Addr, o)
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{program: p, cfg: cfg}
+	if err := r.wire(ctx, o); err != nil {
+		return nil, p.abandon(err)
+	}
+	return r, nil
+}
+
+func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
+	if r.merchants, err = config.NewMerchantsSource(r.cfg.Merchants.Path,
+		config.SourceOptions{Logger: r.log, Poll: r.cfg.Merchants.Poll}); err != nil {
+		return err
+	}
+	registerStale(r.admin.registry, r.merchants)
+	if r.link, err = connect(r.cfg.NATS, "receiver", o); err != nil {
+		return err
+	}
+	r.stopper.onStop("close NATS", time.Second, r.link.close)
+	r.stopper.onStop("flush", 2*time.Second, r.link.flush)
+	if err := verifyTopology(ctx, r.link.js, r.cfg.Topology); err != nil {
+		return err
+	}
+	if r.handler, err = receiver.New(receiver.Options{
+		HTTP: r.cfg.HTTP, Quarantine: r.cfg.Quarantine, PublishTimeout: r.cfg.NATS.PublishTimeout,
+		Store: stream.NewCallbackLog(r.link.js), Keeper: stream.NewQuarantineLog(r.link.js),
+		Merchants: r.merchants.Current, Clock: o.clock(), Log: r.log, Metrics: r.admin.registry,
+	}); err != nil {
+		return err
+	}
+	if err := r.listen(); err != nil {
+		return err
+	}
+	r.parts = append(
+		r.parts,
+		r.merchants.Run,
+		func(ctx context.Context) error {
+			return watchTopology(ctx, r.link.js, r.cfg.Topology, r.log)
+		},
+		r.link.wait,
+		func(context.Context) error { return r.serve() },
+	)
+	return nil
+}
+
+func (r *Receiver) listen() error {
+	l, err := net.Listen("tcp", r.cfg.HTTP.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on HTTP_ADDR: %w", err)
+	}
+	r.listener = receiver.LimitListener(l, r.cfg.HTTP.MaxConnections)
+	r.server = receiver.NewServer(r.cfg.HTTP, r.handler, r.log)
+	r.stopper.onStop("drain", r.cfg.General.ShutdownTimeout, r.server.Shutdown)
+	r.stopper.onStop("stop intake", time.Second, func(context.Context) error {
+		r.handler.Drain()
+		return nil
+	})
+	return nil
+}
+
+func (r *Receiver) serve() error {
+	if err := r.server.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Addr is where it receives callbacks.
+func (r *Receiver) Addr() string { return r.listener.Addr().String() }
+
+// Run receives until ctx ends, and then answers what it has in hand.
+func (r *Receiver) Run(ctx context.Context) error {
+	r.log.Info("receiver started", zap.String("addr", r.Addr()), zap.Int("merchants", r.merchants.Current().Len()))
+	return r.run(ctx, r.cfg.General.ShutdownTimeout+stopMargin)
+}

@@ -1,0 +1,84 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"go.uber.org/zap"
+)
+
+// success is the answer the gateway waits for: exactly these bytes (API
+// document, section 6), with no line break behind them.
+const success = "success"
+
+// accept answers a callback that is stored.
+func (x *exchange) accept() {
+	x.h.metrics.accepted(x)
+	x.logAccepted()
+	x.answer(http.StatusOK, success)
+}
+
+// refuse keeps the evidence and answers.
+func (x *exchange) refuse(f *refusal) {
+	kept, err := x.keep(f)
+	x.h.metrics.refused(x, f, kept)
+	x.logRefused(f, kept, err)
+	x.answerRefusal(f)
+}
+
+func (x *exchange) answerRefusal(f *refusal) {
+	header := x.w.Header()
+	switch f.status {
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", http.MethodPost)
+	case http.StatusTooManyRequests:
+		header.Set("Retry-After", "1")
+	case http.StatusServiceUnavailable:
+		header.Set("Retry-After", "5")
+	}
+	if f.hangUp {
+		header.Set("Connection", "close")
+	}
+	x.answer(f.status, f.text+"\n")
+}
+
+func (x *exchange) answer(status int, text string) {
+	x.answered = true
+	header := x.w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(text)))
+	header.Set("X-Content-Type-Options", "nosniff")
+	x.w.WriteHeader(status)
+	// An error means that the sender is gone. It pushes again.
+	_, _ = io.WriteString(x.w, text)
+}
+
+// rescue answers 503 where a stage panicked: what it left half done is not
+// known, and a push that is repeated does no harm.
+func (x *exchange) rescue() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	f := refuseNotStored(reasonPanic, errors.New("panic"))
+	f.hangUp = true
+	x.h.metrics.refused(x, f, fateNone)
+	x.h.opts.Log.Error("panic while receiving a callback", zap.String("panic", shortened(cause)), zap.ByteString("stack", debug.Stack()),
+		zap.String("flow", x.flow), zap.String("merchant", x.merchant), zap.String("source", sourceName(x.source)))
+	if !x.answered {
+		x.answerRefusal(f)
+	}
+}
+
+// mostPanic bounds what is logged of a panic's value, in bytes: it may quote
+// what it choked on.
+const mostPanic = 200
+
+func shortened(cause any) string {
+	text := fmt.Sprint(cause)
+	return text[:min(len(text), mostPanic)]
+}

@@ -1,0 +1,40 @@
+// Package receiver is the HTTP side of settlehook: it takes the gateway's
+// callbacks in, answers success for those that are stored, and keeps the
+// evidence of those it refuses.
+//
+// The way of a request is the list in way.go; every stage is in the file of
+// its idea. Two promises hold whatever happens:
+//
+//   - success is never answered without a PubAck from CALLBACKS. No PubAck, a
+//     drain or a panic is a 503: the gateway pushes again, and a callback that
+//     was stored after all is recognised by its message id.
+//   - Only configured flows and merchants become subject tokens or metric
+//     labels; everything else is [stream.Unknown].
+//
+// # Refusals
+//
+// A refusal is one short line for the sender, one log line, one count with its
+// reason, and the body in QUARANTINE within the budget of its class:
+//
+//	404  no such path, flow or merchant; source not allowed   unknown
+//	405  method other than POST                               malformed
+//	413  body over 16 KiB                                     malformed
+//	415  neither JSON nor a form, or encoded (gzip)           malformed
+//	400  body cut off or too slow; not a callback             malformed
+//	401  no key of the merchant gives the signature           signature
+//	429  over a limit                                         not kept
+//	503  not stored                                           not kept
+//
+// A source that a merchant's allowFrom leaves out gets the answer of an unknown
+// merchant: a stranger must not be able to find out which merchants there are.
+// What is refused for our own sake (429, 503) is not kept: the sender pushes
+// it again, and keeping it would write down the very flood a limit sheds.
+//
+// The evidence is at most the first 16 KiB of a body, also where the refusal
+// came before the body was read. It is stored before the refusal is answered,
+// so that a sender that was told no can be looked up; whether that works never
+// changes the answer.
+//
+// Requests that are not HTTP (a malformed request line, headers over 16 KiB)
+// are answered by net/http and reach nothing here.
+package receiver

@@ -1,0 +1,88 @@
+package receiver
+
+import (
+	"context"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/stream"
+)
+
+// keepTimeout bounds how long evidence may hold up a refusal.
+const keepTimeout = time.Second
+
+// fate is what became of the evidence of a refusal; a metric label.
+type fate string
+
+const (
+	fateNone       fate = "none"        // nothing to keep
+	fateKept       fate = "kept"        // in QUARANTINE
+	fateOverBudget fate = "over-budget" // dropped
+	fateFailed     fate = "failed"      // could not be stored; dropped
+)
+
+// budgets limit what is kept of each class. Bad signatures are counted per
+// merchant: they are the evidence of a wrong key, to be replayed once it is
+// mended, and must not be crowded out by junk sent to another.
+type budgets struct {
+	signature, malformed, unknown *limiters[string]
+}
+
+func newBudgets(q config.Quarantine) budgets {
+	return budgets{
+		signature: newLimiters[string](q.SignatureRate, q.SignatureBurst, mostBuckets),
+		malformed: newLimiters[string](q.MalformedRate, q.MalformedBurst, 1),
+		unknown:   newLimiters[string](q.UnknownRate, q.UnknownBurst, 1),
+	}
+}
+
+func (b *budgets) allow(class stream.Class, merchant string, now time.Time) bool {
+	switch class {
+	case stream.ClassSignature:
+		return b.signature.allow(merchant, now)
+	case stream.ClassMalformed:
+		return b.malformed.allow("", now)
+	default:
+		return b.unknown.allow("", now)
+	}
+}
+
+// keep stores the evidence of a refusal within its budget. What becomes of it
+// never changes the answer.
+func (x *exchange) keep(f *refusal) (fate, error) {
+	if f.class == "" {
+		return fateNone, nil
+	}
+	if !x.h.budgets.allow(f.class, x.merchant, x.received) {
+		return fateOverBudget, nil
+	}
+	x.readEvidence()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), min(keepTimeout, x.h.opts.PublishTimeout))
+	defer cancel()
+	err := x.h.opts.Keeper.Keep(ctx, stream.Refused{
+		Class:       f.class,
+		Flow:        x.flow,
+		Merchant:    x.merchant,
+		Reason:      string(f.reason),
+		Detail:      f.detail(),
+		Path:        x.path(),
+		Body:        x.body,
+		ContentType: x.contentType(),
+		ReceivedAt:  x.received,
+		Source:      sourceName(x.source),
+	})
+	if err != nil {
+		return fateFailed, err
+	}
+	return fateKept, nil
+}
+
+// mostPath bounds what is noted of a path, in bytes.
+const mostPath = 200
+
+// path is the path as it was sent, shortened. A query string is not
+// part of it: it may hold anything.
+func (x *exchange) path() string {
+	path := sentPath(x.r.URL)
+	return path[:min(len(path), mostPath)]
+}

@@ -1,0 +1,145 @@
+package receiver_test
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/settlehook/settlehook/internal/receiver"
+)
+
+// TestServerHasEveryTimeout: one that is zero is none.
+func TestServerHasEveryTimeout(t *testing.T) {
+	cfg := defaultHTTP()
+	s := receiver.NewServer(cfg, http.NotFoundHandler(), zap.NewNop())
+	if s.ReadHeaderTimeout != cfg.ReadHeaderTimeout || s.ReadTimeout != cfg.ReadTimeout ||
+		s.WriteTimeout != cfg.WriteTimeout || s.IdleTimeout != cfg.IdleTimeout {
+		t.Errorf("time-outs %v %v %v %v, want those of %+v", s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout, cfg)
+	}
+	if s.MaxHeaderBytes != 16<<10 {
+		t.Errorf("headers of %d bytes, want 16 KiB", s.MaxHeaderBytes)
+	}
+	if !s.Protocols.HTTP1() || s.Protocols.HTTP2() || s.Protocols.UnencryptedHTTP2() {
+		t.Errorf("protocols %v, want HTTP/1 only", s.Protocols)
+	}
+}
+
+// TestHugePathIsRefused is beyond what a handler sees.
+func TestHugePathIsRefused(t *testing.T) {
+	h := newHarness(t, nil)
+	if got := h.send(request{target: "/callbacks/collect/" + strings.Repeat("a", 30_000), media: "-"}); got.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("status %d, want 431", got.status)
+	}
+}
+
+func TestServerLogGoesToZap(t *testing.T) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	s := receiver.NewServer(defaultHTTP(), http.NotFoundHandler(), zap.New(core))
+	s.ErrorLog.Print("http: TLS handshake error from 198.51.100.1:1: EOF")
+	s.ErrorLog.Print("http: Accept error: too many open files; retrying in 5ms")
+	lines := logs.All()
+	if len(lines) != 2 || lines[0].Level != zapcore.DebugLevel || lines[1].Level != zapcore.WarnLevel {
+		t.Fatalf("log %v, want a handshake at debug and an Accept error at warn", lines)
+	}
+	if got := lines[1].ContextMap()["message"]; got != "http: Accept error: too many open files; retrying in 5ms" {
+		t.Errorf("message %q", got)
+	}
+}
+
+// pipeListener accepts without end and counts.
+type pipeListener struct{ accepted atomic.Int64 }
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	l.accepted.Add(1)
+	conn, _ := net.Pipe()
+	return conn, nil
+}
+func (*pipeListener) Close() error   { return nil }
+func (*pipeListener) Addr() net.Addr { return nil }
+
+// TestLimitListener: the connection over the limit waits until one is closed,
+// and closing the listener ends the wait.
+func TestLimitListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := new(pipeListener)
+		l := receiver.LimitListener(inner, 2)
+		conns, ended := make(chan net.Conn, 10), make(chan error, 1)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				conns <- conn
+			}
+		}()
+		synctest.Wait()
+		if got := inner.accepted.Load(); got != 2 {
+			t.Fatalf("accepted %d, want 2", got)
+		}
+		conn := <-conns
+		_ = conn.Close()
+		_ = conn.Close() // a second time gives no second place back
+		synctest.Wait()
+		if got := inner.accepted.Load(); got != 3 {
+			t.Errorf("accepted %d after one was closed, want 3", got)
+		}
+		_ = l.Close()
+		if err := <-ended; err != net.ErrClosed {
+			t.Errorf("Accept: %v, want net.ErrClosed", err)
+		}
+	})
+}
+
+// TestShutdownFinishesWhatIsOnItsWay is the graceful stop as a program does it.
+func TestShutdownFinishesWhatIsOnItsWay(t *testing.T) {
+	h := newHarness(t, nil)
+	h.wantSuccess(h.send(request{body: mustSign(t, object("A1"), newSecret)}))
+	h.handler.Drain()
+	if err := h.server.Shutdown(t.Context()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+func TestNewRefusesIncompleteOptions(t *testing.T) {
+	complete := func() receiver.Options {
+		opts := defaultOptions(t)
+		opts.Store, opts.Keeper, opts.Clock, opts.Log, opts.Metrics = new(fakeStore), new(fakeKeeper), time.Now, zap.NewNop(), prometheus.NewRegistry()
+		return opts
+	}
+	if _, err := receiver.New(complete()); err != nil {
+		t.Fatalf("complete options: %v", err)
+	}
+	for name, spoil := range map[string]func(*receiver.Options){
+		"store":     func(o *receiver.Options) { o.Store = nil },
+		"keeper":    func(o *receiver.Options) { o.Keeper = nil },
+		"merchants": func(o *receiver.Options) { o.Merchants = nil },
+		"clock":     func(o *receiver.Options) { o.Clock = nil },
+		"log":       func(o *receiver.Options) { o.Log = nil },
+		"metrics":   func(o *receiver.Options) { o.Metrics = nil },
+		"time-out":  func(o *receiver.Options) { o.PublishTimeout = 0 },
+	} {
+		opts := complete()
+		spoil(&opts)
+		if _, err := receiver.New(opts); err == nil {
+			t.Errorf("without %s: no error", name)
+		}
+	}
+	opts := complete()
+	if _, err := receiver.New(opts); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := receiver.New(opts); err == nil {
+		t.Error("a second handler on one registry: no error")
+	}
+}

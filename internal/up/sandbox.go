@@ -1,0 +1,121 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/sandbox"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// Sandbox says whether and how the sandbox gateway runs too.
+type Sandbox struct {
+	Addr, AdminAddr string
+	TimeScale       float64
+	Seed            uint64
+	Rate            float64 // orders per second; 0: none are made by themselves
+	Total           int     // orders to make; 0: until it is stopped
+}
+
+// sandboxMerchants is the merchants file of the sandbox; %s is its address.
+const sandboxMerchants = `# Merchants of the sandbox. No real money is behind them.
+merchants:
+  - id: m1001
+    account: "8801"
+    currency: INR
+    region: india
+    timezone: Asia/Kolkata
+    gateway: %[1]s
+    rate: 200
+    payFee: added
+    keys:
+      - {id: "2026-05", secret: sandbox-secret-one}
+  - id: m2002
+    account: "8802"
+    currency: BRL
+    region: brazil
+    timezone: America/Sao_Paulo
+    gateway: %[1]s
+    rate: 200
+    payFee: included
+    keys:
+      - {id: "2026-05", secret: sandbox-secret-two}
+      - {id: "2026-11", secret: sandbox-secret-three, signing: true}
+`
+
+// WriteSandboxMerchants writes the sandbox's merchants file into the data
+// folder and returns its path.
+func WriteSandboxMerchants(dataDir, sandboxAddr string) (string, error) {
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return "", fmt.Errorf("create the data folder: %w", err)
+	}
+	path := filepath.Join(dataDir, "sandbox-merchants.yaml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, sandboxMerchants, "http://"+sandboxAddr), 0o600); err != nil {
+		return "", fmt.Errorf("write the sandbox's merchants: %w", err)
+	}
+	return path, nil
+}
+
+// SandboxMerchants are the configured merchants as the sandbox knows them.
+func SandboxMerchants(ms *config.Merchants) []sandbox.Merchant {
+	var list []sandbox.Merchant
+	for _, m := range ms.All() {
+		list = append(list, sandbox.Merchant{
+			ID: m.ID, Account: m.Account, Currency: m.Currency, Keys: m.Keyring.Keys(), SigningID: m.Keyring.SigningKey().ID,
+		})
+	}
+	return list
+}
+
+// Announce submits a sandbox order, as an order service does before it creates
+// an order at the gateway.
+func Announce(ctx context.Context, orders *stream.OrderBook, installation string, o sandbox.Order) error {
+	amount, err := events.NewAmount(o.Submitted)
+	if err != nil {
+		return err
+	}
+	e, err := events.NewSubmitted(installation, time.Now(), events.SubmittedOrder{
+		Flow: events.Flow(o.Flow), Merchant: o.Merchant, OrderID: o.OrderID, Amount: amount, Currency: o.Currency,
+	})
+	if err != nil {
+		return err
+	}
+	return orders.Submit(ctx, e)
+}
+
+// startSandbox starts the sandbox gateway. It pushes to the receiver at
+// notify.
+func startSandbox(c Sandbox, merchants *config.Merchants, orders *stream.OrderBook, installation, notify string, log *zap.Logger) (*sandbox.Server, error) {
+	s, err := sandbox.New(sandbox.Config{
+		Addr: c.Addr, AdminAddr: c.AdminAddr, Merchants: SandboxMerchants(merchants), NotifyBase: notify,
+		TimeScale: c.TimeScale, Seed: c.Seed, Logger: log.Named("sandbox"),
+		OnCreate: func(ctx context.Context, o sandbox.Order) error { return Announce(ctx, orders, installation, o) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// traffic makes orders until ctx ends or all are made.
+func traffic(ctx context.Context, s *sandbox.Server, c Sandbox) error {
+	if c.Rate <= 0 && c.Total <= 0 {
+		return nil
+	}
+	_, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Rate, Total: c.Total})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

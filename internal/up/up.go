@@ -1,0 +1,192 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/embedded"
+	"github.com/settlehook/settlehook/internal/sandbox"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/tail"
+)
+
+// Config is what runs together.
+type Config struct {
+	Up      config.Up
+	DataDir string
+	// NATSListen is where the embedded NATS listens for other programs; empty:
+	// nowhere.
+	NATSListen string
+	Sandbox    *Sandbox // nil: against the real gateways of the merchants file
+	Out        io.Writer
+	Log        *zap.Logger
+	// Started is called once everything runs.
+	Started func(Running)
+}
+
+// Running says where everything is.
+type Running struct {
+	Receiver, Admin              string // host:port
+	NATS                         string // URL, empty when it does not listen
+	SandboxAPI, SandboxAdmin     string // URLs, empty without a sandbox
+	MerchantsFile, DataDirectory string
+}
+
+// Run starts everything, and stops it in the reverse order when ctx ends.
+func Run(ctx context.Context, c Config) (err error) {
+	s, err := start(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	return s.run(ctx, c)
+}
+
+// stack is what stands below receiver and worker.
+type stack struct {
+	nats     *embedded.NATS
+	redis    *embedded.Redis
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	admin    *app.Admin
+	receiver *app.Receiver
+	worker   *app.Worker
+	sandbox  *sandbox.Server
+}
+
+func start(ctx context.Context, c Config) (_ *stack, err error) {
+	s := &stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	if s.nats, err = embedded.StartNATS(filepath.Join(c.DataDir, "nats"), c.NATSListen); err != nil {
+		return nil, err
+	}
+	if s.redis, err = embedded.StartRedis(); err != nil {
+		return nil, err
+	}
+	if err = c.Up.Redis.URL.UnmarshalText([]byte(s.redis.URL())); err != nil {
+		return nil, err
+	}
+	if s.nc, err = stream.Connect(c.Up.NATS, "settlehook up", c.Log, func(error) {}, s.nats.Option()); err != nil {
+		return nil, err
+	}
+	if s.js, err = jetstream.New(s.nc, jetstream.WithDefaultTimeout(c.Up.NATS.PublishTimeout)); err != nil {
+		return nil, err
+	}
+	merchants, err := config.LoadMerchants(c.Up.Merchants.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err = app.Setup(ctx, s.js, c.Up.Topology, merchants); err != nil {
+		return nil, err
+	}
+	return s, s.startPrograms(ctx, c, merchants)
+}
+
+func (s *stack) startPrograms(ctx context.Context, c Config, merchants *config.Merchants) (err error) {
+	if s.admin, err = app.NewAdmin(c.Up.Admin.Addr); err != nil {
+		return err
+	}
+	o := app.Options{Logger: c.Log, NATS: []nats.Option{s.nats.Option()}, Admin: s.admin}
+	if s.receiver, err = app.NewReceiver(ctx, c.Up.Receiver(), o); err != nil {
+		return err
+	}
+	if s.worker, err = app.NewWorker(ctx, c.Up.Worker(), o); err != nil {
+		return err
+	}
+	if c.Sandbox == nil {
+		return nil
+	}
+	orders, err := stream.OpenOrders(ctx, s.js, c.Up.NATS.PublishTimeout)
+	if err != nil {
+		return err
+	}
+	s.sandbox, err = startSandbox(*c.Sandbox, merchants, orders, c.Up.General.Installation, "http://"+loopback(s.receiver.Addr()), c.Log)
+	return err
+}
+
+// run runs everything until ctx ends or a part fails. The sandbox ends first,
+// then the receiver, then the worker.
+func (s *stack) run(ctx context.Context, c Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers, receivers := context.WithoutCancel(ctx), context.WithoutCancel(ctx)
+	workerCtx, stopWorker := context.WithCancel(workers)
+	receiverCtx, stopReceiver := context.WithCancel(receivers)
+	defer stopWorker()
+	defer stopReceiver()
+
+	var g errgroup.Group
+	part := func(name string, run func() error) {
+		g.Go(func() error {
+			defer cancel() // one part's end is the end of all
+			if err := run(); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	receiverDone := make(chan struct{})
+	part("worker", func() error { return s.worker.Run(workerCtx) })
+	part("receiver", func() error { defer close(receiverDone); return s.receiver.Run(receiverCtx) })
+	part("operator's listener", s.admin.Serve)
+	g.Go(func() error { return tail.Follow(workerCtx, s.js, c.Out) })
+	if s.sandbox != nil {
+		g.Go(func() error { return traffic(ctx, s.sandbox, *c.Sandbox) })
+	}
+	s.admin.SetReady(true)
+	if c.Started != nil {
+		c.Started(s.running(c))
+	}
+
+	<-ctx.Done()
+	s.admin.SetReady(false)
+	if s.sandbox != nil {
+		_ = s.sandbox.Close()
+	}
+	stopReceiver()
+	<-receiverDone
+	stopWorker()
+	_ = s.admin.Stop(context.WithoutCancel(ctx))
+	return g.Wait()
+}
+
+func (s *stack) running(c Config) Running {
+	r := Running{
+		Receiver: loopback(s.receiver.Addr()), Admin: loopback(s.admin.Addr()), NATS: s.nats.URL(),
+		MerchantsFile: c.Up.Merchants.Path, DataDirectory: c.DataDir,
+	}
+	if s.sandbox != nil {
+		r.SandboxAPI, r.SandboxAdmin = s.sandbox.URL(), s.sandbox.AdminURL()
+	}
+	return r
+}
+
+func (s *stack) stop() error {
+	if s.sandbox != nil {
+		_ = s.sandbox.Close()
+	}
+	if s.nc != nil {
+		s.nc.Close()
+	}
+	if s.redis != nil {
+		s.redis.Stop()
+	}
+	if s.nats != nil {
+		return s.nats.Stop()
+	}
+	return nil
+}
