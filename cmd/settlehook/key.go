@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/settlehook/settlehook/pkg/sign"
 )
@@ -42,4 +44,19 @@ func readParams(in io.Reader) (sign.Params, error) {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}
 	return sign.Parse("", body)
+}
+
+// visible writes control characters as Go does. They are part of what is
+// signed, but a terminal would obey them, and a line break could pass for the
+// verdict.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }

@@ -5,13 +5,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
 )
 
 // version is set when it is built for release.
@@ -58,12 +58,11 @@ func run(args []string, io streams) int {
 		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md."),
 		kong.Vars{"version": version},
 		kong.Writers(io.out, io.err),
-		kong.UsageOnError(),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Bind(io),
 	)
 	if err != nil {
-		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		app.PrintError(io.err, "settlehook", err)
 		return app.ExitFailed
 	}
 	ctx, err := parser.Parse(args)
@@ -71,24 +70,23 @@ func run(args []string, io streams) int {
 		return exited // --help or --version
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
+		app.PrintError(io.err, "settlehook", err)
 		return app.ExitUsage
 	}
 	return report(ctx.Run(), io)
 }
 
 func report(err error, io streams) int {
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return app.ExitOK
-	case errors.Is(err, errRefused):
-		return app.ExitFailed // the command has said why
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
-		return app.ExitUsage
-	default:
-		_, _ = fmt.Fprintln(io.err, "settlehook:", err)
-		return app.ExitFailed
 	}
+	if errors.Is(err, errRefused) {
+		return app.ExitFailed // the command has said why
+	}
+	app.PrintError(io.err, "settlehook", err)
+	var usage usageError
+	if errors.As(err, &usage) || len(config.Faults(err)) > 0 {
+		return app.ExitUsage
+	}
+	return app.ExitFailed
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
@@ -16,7 +16,7 @@ import (
 )
 
 type sandboxCmd struct {
-	Merchants   string  `env:"MERCHANTS_FILE" required:"" type:"existingfile" help:"The merchants file: whose accounts and keys the sandbox knows."`
+	Merchants   string  `env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file: whose accounts and keys the sandbox knows."`
 	Notify      string  `required:"" placeholder:"URL" help:"Address of the receiver, such as http://127.0.0.1:8080."`
 	Addr        string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API."`
 	AdminAddr   string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port."`
@@ -32,16 +32,21 @@ type sandboxCmd struct {
 func (c *sandboxCmd) Run(io streams) error {
 	merchants, err := config.LoadMerchants(c.Merchants)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
+	log, err := app.NewLogger(config.Log{Level: config.LogLevel(zapcore.WarnLevel), Format: config.LogConsole}, "sandbox")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
 	ctx, cancel := app.Signals(context.Background())
 	defer cancel()
 	conf := sandbox.Config{
 		Addr: c.Addr, AdminAddr: c.AdminAddr, AllowPublic: c.AllowPublic, Merchants: up.SandboxMerchants(merchants),
-		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed,
+		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed, Logger: log,
 	}
 	if c.Announce {
-		closeNATS, err := c.announce(ctx, &conf)
+		closeNATS, err := c.announce(ctx, &conf, log)
 		if err != nil {
 			return err
 		}
@@ -55,34 +60,28 @@ func (c *sandboxCmd) Run(io streams) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(io.out, "sandbox gateway  %s/order/query\nsandbox admin    %s/books\npushes to        %s\n", s.URL(), s.AdminURL(), c.Notify)
-	var g errgroup.Group
+	return errors.Join(c.traffic(ctx, s), s.Close())
+}
+
+// traffic makes the orders that were asked for, and stays until ctx ends.
+func (c *sandboxCmd) traffic(ctx context.Context, s *sandbox.Server) error {
 	if c.Traffic > 0 || c.Orders > 0 {
-		g.Go(func() error {
-			_, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Traffic, Total: c.Orders})
+		if _, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Traffic, Total: c.Orders}); err != nil {
 			return err
-		})
+		}
 	}
 	<-ctx.Done()
-	return errors.Join(s.Close(), g.Wait())
+	return nil
 }
 
 // announce makes the sandbox submit its orders.
-func (c *sandboxCmd) announce(ctx context.Context, conf *sandbox.Config) (closeNATS func(), err error) {
+func (c *sandboxCmd) announce(ctx context.Context, conf *sandbox.Config, log *zap.Logger) (closeNATS func(), err error) {
 	cfg, err := config.LoadSetup(app.Environ())
 	if err != nil {
-		return nil, usageError{err}
-	}
-	log, err := app.NewLogger(cfg.Log, "sandbox")
-	if err != nil {
 		return nil, err
 	}
-	nc, err := stream.Connect(cfg.NATS, "settlehook sandbox", log, func(error) {})
+	nc, js, err := app.Connect(cfg.NATS, "sandbox", log, func(error) {})
 	if err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(cfg.NATS.PublishTimeout))
-	if err != nil {
-		nc.Close()
 		return nil, err
 	}
 	orders, err := stream.OpenOrders(ctx, js, cfg.NATS.PublishTimeout)

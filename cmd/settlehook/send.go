@@ -18,12 +18,12 @@ import (
 
 type sendCmd struct {
 	To       string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the receiver."`
-	File     string        `name:"merchants" env:"MERCHANTS_FILE" required:"" type:"existingfile" help:"The merchants file, for the merchant's signing key."`
-	Merchant string        `required:"" help:"Id of the merchant."`
+	File     string        `name:"merchants" env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file, for the merchant's signing key."`
+	Merchant string        `required:"" placeholder:"ID" help:"Id of the merchant."`
 	Flow     string        `default:"collect" enum:"collect,pay" help:"collect or pay."`
-	Order    string        `required:"" help:"The merchant's order id."`
+	Order    string        `required:"" placeholder:"ID" help:"The merchant's order id."`
 	Plat     string        `default:"1" help:"The gateway's order id."`
-	Amount   string        `required:"" help:"Amount in major units, as it is to be written."`
+	Amount   string        `required:"" placeholder:"AMOUNT" help:"Amount in major units, as it is to be written."`
 	Status   string        `default:"1" enum:"0,1,2" help:"0 submitted, 1 success, 2 failed."`
 	Reverse  bool          `help:"Say that the order is reversed."`
 	Fee      string        `default:"0" help:"Fee in major units, as it is to be written."`
@@ -48,17 +48,20 @@ func (c *sendCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(io.out, "%d %s\n", status, strings.TrimSpace(string(answer)))
-	if status != http.StatusOK || string(answer) != "success" {
-		return errRefused
+	if status == http.StatusOK && string(answer) == "success" {
+		_, _ = fmt.Fprintln(io.out, "200 success")
+		return nil
 	}
-	return nil
+	// Quoted, since only the seven bytes count, and whoever answers may not be
+	// a receiver.
+	_, _ = fmt.Fprintf(io.out, "refused: %d %q\n", status, strings.TrimSuffix(string(answer), "\n"))
+	return errRefused
 }
 
 func (c *sendCmd) body() ([]byte, error) {
 	merchants, err := config.LoadMerchants(c.File)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	m, found := merchants.Get(c.Merchant)
 	if !found {
@@ -95,8 +98,8 @@ func (c *sendCmd) post(body []byte) (status int, answer []byte, err error) {
 	defer cancel()
 	url := strings.TrimRight(c.To, "/") + "/callbacks/" + string(flow) + "/" + c.Merchant
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, usageError{fmt.Errorf("--to: %w", err)}
+	if err != nil || req.URL.Host == "" {
+		return 0, nil, usageError{fmt.Errorf("--to: %q is not an address like http://127.0.0.1:8080", c.To)}
 	}
 	req.Header.Set("Content-Type", sign.MediaJSON)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

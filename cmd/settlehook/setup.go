@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
@@ -32,15 +30,11 @@ func (c *setupCmd) Run(io streams) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	nc, err := stream.Connect(cfg.NATS, "settlehook setup", log, func(error) {})
+	nc, js, err := app.Connect(cfg.NATS, "setup", log, func(error) {})
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(c.Timeout))
-	if err != nil {
-		return err
-	}
 	if err := app.Setup(ctx, js, cfg.Topology, merchants); err != nil {
 		return err
 	}

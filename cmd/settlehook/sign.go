@@ -27,7 +27,7 @@ func (c *signCmd) Run(io streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	_, _ = fmt.Fprintln(io.out, params.Redacted())
+	_, _ = fmt.Fprintln(io.out, visible(params.Redacted()))
 	_, _ = fmt.Fprintln(io.out, sign.Sign(params, secret))
 	return nil
 }

@@ -21,14 +21,14 @@ type upCmd struct {
 	Orders       int     `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
 	TimeScale    float64 `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
 	Seed         uint64  `default:"1" help:"Seed of the sandbox's orders."`
+
+	ownMerchants bool // the sandbox's, since none are configured
 }
 
 // Run starts everything and stays until a signal.
 func (c *upCmd) Run(io streams) error {
 	env := app.Environ()
-	if err := c.sandboxDefaults(env); err != nil {
-		return err
-	}
+	c.sandboxDefaults(env)
 	cfg, err := config.LoadUp(env)
 	if err != nil {
 		return usageError{err}
@@ -48,7 +48,7 @@ func (c *upCmd) Run(io streams) error {
 
 // sandboxDefaults fits the environment to a machine that somebody tries this
 // on: loopback only, and plain lines of the events instead of log lines.
-func (c *upCmd) sandboxDefaults(env map[string]string) error {
+func (c *upCmd) sandboxDefaults(env map[string]string) {
 	setDefault := func(name, value string) {
 		if env[name] == "" {
 			env[name] = value
@@ -56,7 +56,7 @@ func (c *upCmd) sandboxDefaults(env map[string]string) error {
 	}
 	setDefault("LOG_LEVEL", "warn") // the lines that are printed say what happens
 	if !c.Sandbox {
-		return nil
+		return
 	}
 	setDefault("HTTP_ADDR", "127.0.0.1:8080")
 	setDefault("ADMIN_ADDR", "127.0.0.1:9090")
@@ -64,11 +64,10 @@ func (c *upCmd) sandboxDefaults(env map[string]string) error {
 		c.NATSListen = "127.0.0.1:4222"
 	}
 	if env["MERCHANTS_FILE"] != "" {
-		return nil
+		return
 	}
-	path, err := up.WriteSandboxMerchants(c.Data, c.SandboxAddr)
-	env["MERCHANTS_FILE"] = path
-	return err
+	env["MERCHANTS_FILE"] = up.SandboxMerchantsFile(c.Data)
+	c.ownMerchants = true
 }
 
 func (c *upCmd) sandbox() *up.Sandbox {
@@ -77,7 +76,7 @@ func (c *upCmd) sandbox() *up.Sandbox {
 	}
 	return &up.Sandbox{
 		Addr: c.SandboxAddr, AdminAddr: c.SandboxAdmin, TimeScale: c.TimeScale, Seed: c.Seed,
-		Rate: c.Traffic, Total: c.Orders,
+		Rate: c.Traffic, Total: c.Orders, OwnMerchants: c.ownMerchants,
 	}
 }
 

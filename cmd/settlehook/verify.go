@@ -39,7 +39,7 @@ func (c *verifyCmd) Run(io streams) error {
 	if err != nil {
 		return refuse(io, err)
 	}
-	_, _ = fmt.Fprintln(io.out, params.Redacted())
+	_, _ = fmt.Fprintln(io.out, visible(params.Redacted()))
 	verified, err := ring.VerifyCallback(params, policy)
 	if err != nil {
 		return refuse(io, err)

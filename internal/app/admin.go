@@ -71,5 +71,17 @@ func (a *Admin) Serve() error {
 	return nil
 }
 
-// Stop lets requests in hand finish.
-func (a *Admin) Stop(ctx context.Context) error { return a.server.Shutdown(ctx) }
+// Stop lets requests in hand finish while ctx lasts. It also frees the address
+// of a listener that was never served.
+func (a *Admin) Stop(ctx context.Context) error { return stopServer(ctx, a.server, a.listener) }
+
+// stopServer lets requests in hand finish while ctx lasts, and then cuts them
+// off. A listener that no Serve has seen is unknown to Shutdown.
+func stopServer(ctx context.Context, s *http.Server, l net.Listener) error {
+	err := s.Shutdown(ctx)
+	if err != nil {
+		_ = s.Close() // the first error says why
+	}
+	_ = l.Close() // closed already, unless it was never served
+	return err
+}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,17 +43,29 @@ type link struct {
 
 func connect(c config.NATS, program string, o Options) (*link, error) {
 	l := &link{closed: make(chan error, 1)}
-	nc, err := stream.Connect(c, "settlehook "+program, o.Logger, func(err error) { l.closed <- err }, o.NATS...)
-	if err != nil {
+	var err error
+	if l.nc, l.js, err = Connect(c, program, o.Logger, func(err error) { l.closed <- err }, o.NATS...); err != nil {
 		return nil, err
+	}
+	return l, nil
+}
+
+// Connect opens a program's connection to the streams. closed is called when
+// it is closed for good.
+func Connect(c config.NATS, program string, log *zap.Logger, closed func(error), extra ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := stream.Connect(c, "settlehook "+program, log, closed, extra...)
+	switch {
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return nil, nil, fmt.Errorf("%w; is NATS running there, and is NATS_URL right?", err)
+	case err != nil:
+		return nil, nil, err
 	}
 	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(c.PublishTimeout))
 	if err != nil {
 		nc.Close()
-		return nil, fmt.Errorf("open JetStream: %w", err)
+		return nil, nil, fmt.Errorf("open JetStream: %w", err)
 	}
-	l.nc, l.js = nc, js
-	return l, nil
+	return nc, js, nil
 }
 
 // flush sends what is still in the connection's buffer, acknowledgements
@@ -74,6 +87,9 @@ func (l *link) close(context.Context) error {
 func (l *link) wait(ctx context.Context) error {
 	select {
 	case err := <-l.closed:
+		if ctx.Err() != nil {
+			return nil // the stop itself closed it
+		}
 		return err
 	case <-ctx.Done():
 		return nil

@@ -87,7 +87,7 @@ func (f *fleet) follow(intake, work context.Context, now *config.Merchants) {
 			continue
 		}
 		m.stop()
-		leaving.Go(func() { <-m.done })
+		leaving.Go(func() { <-m.done; f.metrics.forget(id) })
 		delete(f.members, id)
 	}
 	leaving.Wait()
@@ -96,36 +96,37 @@ func (f *fleet) follow(intake, work context.Context, now *config.Merchants) {
 		if _, running := f.members[merchant.ID]; running {
 			continue
 		}
-		c, err := f.consumer(merchant)
+		c, release, err := f.consumer(merchant)
 		if err != nil {
 			f.log.Error("merchant can't be served", zap.String("merchant", merchant.ID), zap.Error(err))
 			continue
 		}
-		f.start(intake, work, merchant.ID, merchant, c)
+		f.start(intake, work, merchant.ID, merchant, c, release)
 	}
 }
 
-func (f *fleet) start(intake, work context.Context, id string, merchant *config.Merchant, c *stream.Consumer) {
+func (f *fleet) start(intake, work context.Context, id string, merchant *config.Merchant, c *stream.Consumer, release func()) {
 	ctx, stop := context.WithCancel(intake)
 	m := &member{merchant: merchant, stop: stop, done: make(chan struct{})}
 	f.members[id] = m
 	go func() {
 		defer close(m.done)
 		defer stop()
+		defer release()
 		c.Run(ctx, work)
 	}()
 	f.log.Info("merchant served", zap.String("merchant", id), zap.Bool("parking", merchant == nil))
 }
 
 // consumer wires everything one merchant has of its own: durable, gateway,
-// breaker, rate.
-func (f *fleet) consumer(m *config.Merchant) (*stream.Consumer, error) {
+// breaker, rate. release frees what it keeps, once it has ended.
+func (f *fleet) consumer(m *config.Merchant) (c *stream.Consumer, release func(), err error) {
 	client, err := gateway.NewClient(gateway.Config{
 		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring,
 		Timeout: f.cfg.Reconcile.QueryTimeout, NotFound: m.NotFound,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := f.cfg.Reconcile
 	observer := f.metrics.merchant(m.ID)
@@ -141,7 +142,7 @@ func (f *fleet) consumer(m *config.Merchant) (*stream.Consumer, error) {
 		Merchant: merchantFacts(m),
 		Durable:  stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait),
 		InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
-	}, f.js, processor, api, observer, f.log), nil
+	}, f.js, processor, api, observer, f.log), client.CloseIdleConnections, nil
 }
 
 // merchantFacts is what a decision needs to know about a merchant.
@@ -177,7 +178,7 @@ func (f *fleet) adoptAbandoned(intake, work context.Context, now *config.Merchan
 		durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
 		f.start(intake, work, id, nil, stream.NewConsumer(stream.ConsumerConfig{
 			Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
-		}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log))
+		}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log), func() {})
 	}
 }
 

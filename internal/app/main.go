@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -30,23 +33,37 @@ func Main[C any](program string, load func(map[string]string) (C, error), logCon
 ) int {
 	cfg, err := load(Environ())
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		PrintError(os.Stderr, program, err)
 		return ExitUsage
 	}
 	log, err := NewLogger(logConfig(cfg), program)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		PrintError(os.Stderr, program, err)
 		return ExitUsage
 	}
 	defer func() { _ = log.Sync() }()
 	ctx, cancel := Signals(context.Background())
 	defer cancel()
-	if err := run(ctx, cfg, Options{Logger: log}); err != nil {
+	err = run(ctx, cfg, Options{Logger: log})
+	switch {
+	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled): // the latter: stopped while it started
+		log.Info("ended")
+		return ExitOK
+	case len(config.Faults(err)) > 0: // of the merchants file
+		PrintError(os.Stderr, program, err)
+		return ExitUsage
+	default:
 		log.Error("ended with an error", zap.Error(err))
 		return ExitFailed
 	}
-	log.Info("ended")
-	return ExitOK
+}
+
+// PrintError writes an error for a person: one line for each thing that is
+// wrong, and every line says which program speaks.
+func PrintError(w io.Writer, program string, err error) {
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		_, _ = fmt.Fprintf(w, "%s: %s\n", program, line)
+	}
 }
 
 // Signals returns a context that ends with the first SIGINT or SIGTERM. The
@@ -56,17 +73,21 @@ func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
 	got := make(chan os.Signal, signalsToEnd)
 	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	released := make(chan struct{})
 	go func() {
 		select {
 		case <-got:
 			cancel()
-		case <-ctx.Done():
+		case <-released:
 			return
 		}
-		<-got
-		os.Exit(exitAtOnce)
+		select {
+		case <-got:
+			os.Exit(exitAtOnce)
+		case <-released:
+		}
 	}()
-	return ctx, func() { signal.Stop(got); cancel() }
+	return ctx, sync.OnceFunc(func() { signal.Stop(got); close(released); cancel() })
 }
 
 // Environ is the process's environment as the configuration takes it.

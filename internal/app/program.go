@@ -38,7 +38,7 @@ func newProgram(addr string, o Options) (*program, error) {
 // the program.
 func (p *program) part(run func(ctx context.Context) error) { p.parts = append(p.parts, run) }
 
-// Addr is the operator's address.
+// AdminAddr is the operator's address.
 func (p *program) AdminAddr() string { return p.admin.Addr() }
 
 // run runs the parts until ctx ends or one of them fails, and then stops in
@@ -64,8 +64,15 @@ func (p *program) run(ctx context.Context, total time.Duration) error {
 
 // abandon undoes what New has started when a later part of New fails.
 func (p *program) abandon(err error) error {
-	_ = p.stopper.stop(abandonTimeout)
+	p.Close()
 	return err
+}
+
+// Close undoes New for a program that is not going to run. After Run it does
+// nothing. It says nothing: whoever gives up on the program says why.
+func (p *program) Close() {
+	p.stopper.log = zap.NewNop()
+	_ = p.stopper.stop(abandonTimeout)
 }
 
 const abandonTimeout = 5 * time.Second

@@ -83,7 +83,9 @@ func (r *Receiver) listen() error {
 	}
 	r.listener = receiver.LimitListener(l, r.cfg.HTTP.MaxConnections)
 	r.server = receiver.NewServer(r.cfg.HTTP, r.handler, r.log)
-	r.stopper.onStop("drain", r.cfg.General.ShutdownTimeout, r.server.Shutdown)
+	r.stopper.onStop("drain", drainBound(r.cfg.General.ShutdownTimeout), func(ctx context.Context) error {
+		return stopServer(ctx, r.server, r.listener)
+	})
 	r.stopper.onStop("stop intake", time.Second, func(context.Context) error {
 		r.handler.Drain()
 		return nil
@@ -104,5 +106,5 @@ func (r *Receiver) Addr() string { return r.listener.Addr().String() }
 // Run receives until ctx ends, and then answers what it has in hand.
 func (r *Receiver) Run(ctx context.Context) error {
 	r.log.Info("receiver started", zap.String("addr", r.Addr()), zap.Int("merchants", r.merchants.Current().Len()))
-	return r.run(ctx, r.cfg.General.ShutdownTimeout+stopMargin)
+	return r.run(ctx, r.cfg.General.ShutdownTimeout)
 }

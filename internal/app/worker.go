@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -87,20 +86,32 @@ func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o O
 }
 
 // Run works until ctx ends, and then finishes what it has in hand: the step
-// "drain" waits for it, and cuts it off when its time is over.
+// "drain" waits for it, and "cut off" ends what is left when its time is over.
 func (w *Worker) Run(ctx context.Context) error {
 	intake, stopIntake := context.WithCancel(context.WithoutCancel(ctx))
 	work, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
 	drained := make(chan struct{})
-	w.stopper.onStop("drain", w.cfg.General.ShutdownTimeout, func(ctx context.Context) error {
-		defer cutOff()
+	await := func(ctx context.Context) error {
 		select {
 		case <-drained:
 			return nil
 		case <-ctx.Done():
-			return errors.New("callbacks in hand were cut off; they come again")
+			return ctx.Err()
 		}
+	}
+	// What was cut off gives its claim back and puts its callback back, so it
+	// still needs the connections for a moment.
+	w.stopper.onStop("cut off", time.Second, func(ctx context.Context) error {
+		cutOff()
+		return await(ctx)
+	})
+	w.stopper.onStop("drain", drainBound(w.cfg.General.ShutdownTimeout), func(ctx context.Context) error {
+		err := await(ctx)
+		if err != nil {
+			w.log.Warn("callbacks in hand are cut off; they come again")
+		}
+		return err
 	})
 	w.stopper.onStop("stop intake", time.Second, func(context.Context) error { stopIntake(); return nil })
 	w.part(func(context.Context) error {
@@ -109,8 +120,5 @@ func (w *Worker) Run(ctx context.Context) error {
 		return nil
 	})
 	w.log.Info("worker started", zap.Int("merchants", w.merchants.Current().Len()))
-	return w.run(ctx, w.cfg.General.ShutdownTimeout+stopMargin)
+	return w.run(ctx, w.cfg.General.ShutdownTimeout)
 }
-
-// stopMargin is for the short steps around the long one.
-const stopMargin = 5 * time.Second

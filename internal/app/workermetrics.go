@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,6 +105,10 @@ func (m *workerMetrics) merchant(id string) *merchantMetrics {
 	return &merchantMetrics{m, id}
 }
 
+// forget removes what stands for a merchant's state now: of one that is gone it
+// would stay as it was, an alarm that nobody can mend. What was counted stays.
+func (m *workerMetrics) forget(id string) { m.breaker.DeleteLabelValues(id) }
+
 // Queried implements orderapi.Observer.
 func (m *merchantMetrics) Queried(result string, took time.Duration) {
 	m.queries.WithLabelValues(m.id, result).Inc()
@@ -143,7 +148,7 @@ func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, 
 // line is the one wide line of a delivery.
 func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
 	fields := []zap.Field{
-		zap.String("merchant", m.id), zap.String("flow", string(d.Order.Flow)), zap.String("order_id", d.Order.OrderID),
+		zap.String("merchant", cmp.Or(d.Merchant.ID, m.id)), zap.String("flow", string(d.Order.Flow)), zap.String("order_id", d.Order.OrderID),
 		zap.String("plat_order_id", d.Callback.PlatOrderID), zap.String("fingerprint", d.Callback.Fingerprint()),
 		zap.Uint64("sequence", d.StreamSequence), zap.Uint64("deliveries", d.Deliveries),
 		zap.String("disposition", res.Disposition.String()), zap.String("cause", res.Cause),

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/settlehook/settlehook/internal/reconcile"
 )
 
@@ -58,8 +56,8 @@ func (f *failures) StoreFailed(operation string, err error) {
 
 func (f *failures) expect(t *testing.T, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, []string(*f)); diff != "" {
-		t.Errorf("failures observed (-want +got):\n%s", diff)
+	if !slices.Equal(want, *f) {
+		t.Errorf("failures observed: got %q, want %q", *f, want)
 	}
 	*f = nil
 }

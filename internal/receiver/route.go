@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -47,7 +48,7 @@ func (x *exchange) checkMethod() *refusal {
 
 func (x *exchange) requireKnown() *refusal {
 	switch {
-	case x.flow == events.UnknownToken:
+	case x.flow == stream.Unknown:
 		return refuseUnknown(reasonUnknownFlow)
 	case x.configured == nil:
 		return refuseUnknown(reasonUnknownMerchant)

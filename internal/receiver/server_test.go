@@ -1,6 +1,7 @@
 package receiver_test
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -95,7 +96,7 @@ func TestLimitListener(t *testing.T) {
 			t.Errorf("accepted %d after one was closed, want 3", got)
 		}
 		_ = l.Close()
-		if err := <-ended; err != net.ErrClosed {
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Accept: %v, want net.ErrClosed", err)
 		}
 	})

@@ -40,8 +40,8 @@ func (c Case) callbackAmountDiffers(from events.Amount) bool {
 	return c.Callback != nil && differ(amountOf(c.Callback.Amount), from)
 }
 
-func (c Case) submittedAmountDiffers() bool {
-	return c.Submitted != nil && differ(c.Submitted.Amount, c.Answer.Amount)
+func (c Case) submittedAmountDiffers(from events.Amount) bool {
+	return c.Submitted != nil && differ(c.Submitted.Amount, from)
 }
 
 func (c Case) unregistered() bool {
@@ -51,8 +51,14 @@ func (c Case) unregistered() bool {
 // changed: what the gateway says of a settled order is not what was emitted.
 func (c Case) changed() bool {
 	last := c.Last.payment()
-	return differ(last.Amount, c.Answer.Amount) || differ(last.Fee, c.Answer.Fee) ||
-		(last.PlatOrderID != "" && c.Answer.PlatOrderID != "" && last.PlatOrderID != c.Answer.PlatOrderID)
+	return differ(last.Amount, c.Answer.Amount) || differ(last.Fee, c.Answer.Fee) || c.platOrderChanged()
+}
+
+// platOrderChanged: the query answers for another platform order than the one
+// that the ledger's last event is about.
+func (c Case) platOrderChanged() bool {
+	last := c.Last.payment().PlatOrderID
+	return last != "" && c.Answer.PlatOrderID != "" && last != c.Answer.PlatOrderID
 }
 
 // differ reports whether both amounts are known and unequal by value. Nothing

@@ -57,7 +57,7 @@ func Decide(c Case) Decision {
 	if c.flowConflict() {
 		return review(ReasonFlowConflict)
 	}
-	if c.Callback != nil && c.Callback.Status == callback.Submitted {
+	if c.says(callback.Submitted) {
 		return Decision{Verdict: Ignore, Reason: ReasonStale}
 	}
 	if c.Answer.OtherOrder {
@@ -130,7 +130,7 @@ func (c Case) settle(reason Reason) Decision {
 		return c.again(ReasonContradiction)
 	case c.Answer.Amount.Sign() == 0:
 		return review(ReasonNoAmount)
-	case c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers():
+	case c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers(c.Answer.Amount):
 		return review(ReasonAmountMismatch)
 	case c.SuffixOf != "":
 		return review(ReasonDuplicatePayment)
@@ -157,8 +157,10 @@ func (c Case) fail() Decision {
 	}
 }
 
-// stillSettled: downstream heard settled and the query still says success.
+// stillSettled: downstream heard settled and the query still says success. The
+// query may leave the amount out this time; what was settled is known.
 func (c Case) stillSettled() Decision {
+	settled := c.Last.payment().Amount
 	switch {
 	case c.changed():
 		return review(ReasonChanged)
@@ -166,11 +168,11 @@ func (c Case) stillSettled() Decision {
 		if !c.Merchant.TrustSignedReverse {
 			return c.again(ReasonReverseUnconfirmed)
 		}
-		if c.callbackAmountDiffers(c.Last.payment().Amount) {
+		if c.callbackAmountDiffers(settled) {
 			return review(ReasonAmountMismatch)
 		}
 		return emit(events.OutcomeReversed, ReasonReverseTrusted, false)
-	case c.says(callback.Success) && c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers():
+	case c.says(callback.Success) && c.callbackAmountDiffers(settled), c.submittedAmountDiffers(settled):
 		return review(ReasonAmountMismatch)
 	default:
 		return c.repeats(c.says(callback.Failed))
@@ -180,6 +182,9 @@ func (c Case) stillSettled() Decision {
 // reverse: downstream heard settled and the query says failed now.
 func (c Case) reverse() Decision {
 	switch {
+	case c.platOrderChanged():
+		// Another payment of this order failed; the settled one may stand.
+		return review(ReasonChanged)
 	case c.reversal() && c.callbackAmountDiffers(c.Last.payment().Amount):
 		// A reversal of a part is not a state this API has.
 		return review(ReasonAmountMismatch)

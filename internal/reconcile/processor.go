@@ -85,9 +85,11 @@ func (w *work) claim(ctx context.Context) bool {
 	}
 }
 
-// alreadyTold trusts a done mark only where the ledger reaches that far.
+// alreadyTold trusts a done mark only where the ledger reaches that far, and
+// only while its event is the order's last: once another outcome took its
+// place, the same push again says that a state came back.
 func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
-	ok, err := w.ledger.Contains(ctx, sequence)
+	ok, err := w.isLast(ctx, sequence)
 	switch {
 	case err != nil:
 		w.fail(err)
@@ -100,6 +102,14 @@ func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
 		w.res.Claim = ClaimUnguarded // a query more, never an event more
 		return false
 	}
+}
+
+func (w *work) isLast(ctx context.Context, sequence uint64) (bool, error) {
+	if ok, err := w.ledger.Contains(ctx, sequence); err != nil || !ok {
+		return false, err
+	}
+	last, err := w.ledger.Last(ctx, w.d.Order.Merchant, w.d.Order.OrderID)
+	return last != nil && last.Sequence == sequence, err
 }
 
 // finish maps what came of the look to the claim and the disposition.

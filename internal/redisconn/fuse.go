@@ -42,7 +42,7 @@ func (f *fuse) DialHook(next redis.DialHook) redis.DialHook {
 
 func (f *fuse) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := f.guard(func() error { return next(ctx, cmd) })
+		err := f.guard(ctx, func(ctx context.Context) error { return next(ctx, cmd) })
 		if errors.Is(err, ErrOpen) {
 			cmd.SetErr(err)
 		}
@@ -52,7 +52,7 @@ func (f *fuse) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (f *fuse) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := f.guard(func() error { return next(ctx, cmds) })
+		err := f.guard(ctx, func(ctx context.Context) error { return next(ctx, cmds) })
 		if errors.Is(err, ErrOpen) {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
@@ -62,11 +62,20 @@ func (f *fuse) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-func (f *fuse) guard(do func() error) error {
+// guarded marks the context of a command that has its permit. A command that
+// needs a new connection sends the handshake's commands through the same hooks:
+// they are part of it, and would find no permit left where one command tries
+// whether Redis is back.
+type guarded struct{}
+
+func (f *fuse) guard(ctx context.Context, do func(context.Context) error) error {
+	if ctx.Value(guarded{}) != nil {
+		return do(ctx)
+	}
 	if !f.breaker.TryAcquirePermit() {
 		return fmt.Errorf("%w (for %s)", ErrOpen, f.breaker.RemainingDelay().Round(time.Millisecond))
 	}
-	err := do()
+	err := do(context.WithValue(ctx, guarded{}, true))
 	switch {
 	case answered(err):
 		f.breaker.RecordSuccess()

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/settlehook/settlehook/internal/config"
 )
@@ -27,6 +28,9 @@ func Open(c config.Redis) (redis.UniversalClient, error) {
 		Addrs: t.Addrs, DB: t.DB, Username: t.Username, Password: string(t.Password),
 		DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, PoolTimeout: c.ReadTimeout,
 		ContextTimeoutEnabled: true, MaxRetries: 1, DialerRetries: 1,
+		// A feature of hosted Redis that looks the address up when the client is
+		// made, and costs a command on every connection.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	switch t.Mode {
 	case config.RedisSentinel:

@@ -36,15 +36,38 @@ func OpenOrders(ctx context.Context, js jetstream.JetStream, timeout time.Durati
 func (o *OrderBook) Submitted(ctx context.Context, merchant, orderID string) (*reconcile.Submitted, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	e, err := o.read(ctx, events.SubmittedFilter(merchant, orderID))
-	if err != nil || e == nil {
+	latest, err := o.read(ctx, events.SubmittedFilter(merchant, orderID))
+	if err != nil || latest == nil {
 		return nil, err
 	}
+	standing, err := o.standing(ctx, latest)
+	if err != nil || standing != nil {
+		return standing, err
+	}
+	// Withdrawn on one flow: what was submitted on the other stands.
+	order := latest.Data.Order()
+	order.Flow = otherFlow(order.Flow)
+	before, err := o.read(ctx, events.SubmittedSubject(order))
+	if err != nil || before == nil {
+		return nil, err
+	}
+	return o.standing(ctx, before)
+}
+
+// standing returns a submission unless it was withdrawn.
+func (o *OrderBook) standing(ctx context.Context, e *events.OrderEvent) (*reconcile.Submitted, error) {
 	withdrawn, err := o.read(ctx, events.WithdrawnSubject(e.Data.Order()))
 	if err != nil || withdrawn != nil {
 		return nil, err
 	}
 	return &reconcile.Submitted{Flow: e.Data.Flow, Amount: e.Data.Amount}, nil
+}
+
+func otherFlow(f events.Flow) events.Flow {
+	if f == events.FlowCollect {
+		return events.FlowPay
+	}
+	return events.FlowCollect
 }
 
 func (o *OrderBook) read(ctx context.Context, filter string) (*events.OrderEvent, error) {

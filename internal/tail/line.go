@@ -3,6 +3,7 @@ package tail
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -14,7 +15,7 @@ import (
 
 // head begins every line: what, whose, which order.
 func head(mark, what, merchant, flow, order string) string {
-	return fmt.Sprintf("%s %-10s %-8s %-7s %-26s", mark, what, clean(merchant), clean(flow), clean(order))
+	return fmt.Sprintf("%s %-10s %-8s %-7s %-26s", mark, what, merchant, flow, order)
 }
 
 // callbackLine: something arrived.
@@ -62,10 +63,10 @@ func eventLine(m jetstream.Msg) (string, error) {
 	case events.Review:
 		text += " needs a person: " + p.Reason + said(p)
 	case events.Resolved:
-		text += " review closed by " + clean(d.By)
+		text += " review closed by " + d.By
 	}
 	if p.Supersedes != "" {
-		text += ", supersedes " + clean(p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:])
+		text += ", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:]
 	}
 	return text, nil
 }
@@ -88,19 +89,21 @@ func said(p events.Payment) string {
 // parkedLine: something was given up on.
 func parkedLine(m jetstream.Msg) (string, error) {
 	tokens := strings.Split(m.Subject(), ".")
-	return head("‖", "parked", tokens[3], tokens[2], "") + " " + clean(m.Headers().Get(stream.HeaderReason)), nil
+	return head("‖", "parked", tokens[3], tokens[2], "") + " " + m.Headers().Get(stream.HeaderReason), nil
 }
 
 // quarantineLine: something was refused.
 func quarantineLine(m jetstream.Msg) (string, error) {
 	tokens := strings.Split(m.Subject(), ".")
-	return head("⊘", "refused", tokens[4], tokens[3], "") + " " + clean(m.Headers().Get(stream.HeaderReason)), nil
+	return head("⊘", "refused", tokens[4], tokens[3], "") + " " + m.Headers().Get(stream.HeaderReason), nil
 }
 
-// clean keeps a terminal safe from what outsiders wrote.
+// clean replaces what is not to be seen: escape codes would drive the
+// terminal, a line break would forge a line, and marks of direction would show
+// the text in another order than it has.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if !unicode.IsPrint(r) {
 			return '.'
 		}
 		return r

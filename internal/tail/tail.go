@@ -16,26 +16,47 @@ import (
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
-// Follow writes a line for every message stored from now on in CALLBACKS,
-// PAYMENTS, PARKED and QUARANTINE, until ctx ends. It reads the streams and not
-// the subjects: what a stream refused was never said.
-func Follow(ctx context.Context, js jetstream.JetStream, out io.Writer) error {
-	w := &lineWriter{out: out}
-	g, ctx := errgroup.WithContext(ctx)
-	for name, describe := range map[string]func(jetstream.Msg) (string, error){
-		stream.Callbacks: callbackLine, stream.Payments: eventLine,
-		stream.Parked: parkedLine, stream.Quarantine: quarantineLine,
-	} {
+// describers say in a line what a message of each stream is.
+var describers = map[string]func(jetstream.Msg) (string, error){
+	stream.Callbacks: callbackLine, stream.Payments: eventLine,
+	stream.Parked: parkedLine, stream.Quarantine: quarantineLine,
+}
+
+// Tail follows CALLBACKS, PAYMENTS, PARKED and QUARANTINE. It reads the streams
+// and not the subjects: what a stream refused was never said.
+type Tail struct {
+	consumers map[string]jetstream.Consumer // by stream
+	out       *lineWriter
+}
+
+// Open begins at the messages that are stored from now on; Run writes them.
+func Open(ctx context.Context, js jetstream.JetStream, out io.Writer) (*Tail, error) {
+	t := &Tail{consumers: map[string]jetstream.Consumer{}, out: &lineWriter{out: out}}
+	for name := range describers {
 		c, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
 		if err != nil {
-			return fmt.Errorf("follow %s: %w", name, err)
+			return nil, fmt.Errorf("follow %s: %w", name, err)
 		}
-		g.Go(func() error { return follow(ctx, c, describe, w) })
+		t.consumers[name] = c
+	}
+	return t, nil
+}
+
+// Run writes a line for every message until ctx ends.
+func (t *Tail) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for name, c := range t.consumers {
+		g.Go(func() error {
+			if err := t.follow(ctx, c, describers[name]); err != nil {
+				return fmt.Errorf("follow %s: %w", name, err)
+			}
+			return nil
+		})
 	}
 	return g.Wait()
 }
 
-func follow(ctx context.Context, c jetstream.Consumer, describe func(jetstream.Msg) (string, error), w *lineWriter) error {
+func (t *Tail) follow(ctx context.Context, c jetstream.Consumer, describe func(jetstream.Msg) (string, error)) error {
 	messages, err := c.Messages()
 	if err != nil {
 		return err
@@ -47,17 +68,28 @@ func follow(ctx context.Context, c jetstream.Consumer, describe func(jetstream.M
 		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
 			return nil
 		case err != nil:
-			continue // the ordered consumer recovers by itself
+			pause(ctx) // the ordered consumer recovers by itself, or not at all
+			continue
 		}
 		text, err := describe(m)
 		if err != nil {
 			text = fmt.Sprintf("? %s: %v", m.Subject(), err)
 		}
-		w.line(m, text)
+		t.out.line(m, text)
 	}
 }
 
-// lineWriter keeps lines whole.
+// pause keeps a stream that can't be read from being asked without end.
+func pause(ctx context.Context) {
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// lineWriter keeps lines whole, and a terminal safe from what outsiders wrote.
 type lineWriter struct {
 	mu  sync.Mutex
 	out io.Writer
@@ -70,5 +102,5 @@ func (w *lineWriter) line(m jetstream.Msg, text string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, _ = fmt.Fprintf(w.out, "%s  %s\n", at.Local().Format(time.TimeOnly), text)
+	_, _ = fmt.Fprintf(w.out, "%s  %s\n", at.Local().Format(time.TimeOnly), clean(text))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,6 +24,9 @@ type Sandbox struct {
 	Seed            uint64
 	Rate            float64 // orders per second; 0: none are made by themselves
 	Total           int     // orders to make; 0: until it is stopped
+	// OwnMerchants: the merchants file is the sandbox's own, and is written at
+	// the start ([SandboxMerchantsFile]).
+	OwnMerchants bool
 }
 
 // sandboxMerchants is the merchants file of the sandbox; %s is its address.
@@ -51,17 +55,28 @@ merchants:
       - {id: "2026-11", secret: sandbox-secret-three, signing: true}
 `
 
-// WriteSandboxMerchants writes the sandbox's merchants file into the data
-// folder and returns its path.
-func WriteSandboxMerchants(dataDir, sandboxAddr string) (string, error) {
-	if err := os.MkdirAll(dataDir, 0o700); err != nil {
-		return "", fmt.Errorf("create the data folder: %w", err)
+// SandboxMerchantsFile is where the sandbox's own merchants file is in a data
+// folder.
+func SandboxMerchantsFile(dataDir string) string {
+	return filepath.Join(dataDir, "sandbox-merchants.yaml")
+}
+
+// ErrNoPort says that the sandbox's address does not name its port, which its
+// merchants file has to.
+var ErrNoPort = errors.New("the sandbox's merchants file names the sandbox's address: give it a port, such as 127.0.0.1:8888")
+
+// writeSandboxMerchants writes the sandbox's own merchants file. The data
+// folder must be ours by then: another program that runs on it follows the
+// file.
+func writeSandboxMerchants(path, sandboxAddr string) error {
+	_, port, err := net.SplitHostPort(sandboxAddr)
+	if err != nil || port == "" || port == "0" {
+		return fmt.Errorf("%q: %w", sandboxAddr, ErrNoPort)
 	}
-	path := filepath.Join(dataDir, "sandbox-merchants.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, sandboxMerchants, "http://"+sandboxAddr), 0o600); err != nil {
-		return "", fmt.Errorf("write the sandbox's merchants: %w", err)
+	if err := os.WriteFile(path, fmt.Appendf(nil, sandboxMerchants, "http://"+loopback(sandboxAddr)), 0o600); err != nil {
+		return fmt.Errorf("write the sandbox's merchants: %w", err)
 	}
-	return path, nil
+	return nil
 }
 
 // SandboxMerchants are the configured merchants as the sandbox knows them.
@@ -114,8 +129,5 @@ func traffic(ctx context.Context, s *sandbox.Server, c Sandbox) error {
 		return nil
 	}
 	_, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Rate, Total: c.Total})
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
 	return err
 }

@@ -3,14 +3,13 @@ package up
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
@@ -58,6 +57,7 @@ type stack struct {
 	redis    *embedded.Redis
 	nc       *nats.Conn
 	js       jetstream.JetStream
+	tail     *tail.Tail
 	admin    *app.Admin
 	receiver *app.Receiver
 	worker   *app.Worker
@@ -80,17 +80,22 @@ func start(ctx context.Context, c Config) (_ *stack, err error) {
 	if err = c.Up.Redis.URL.UnmarshalText([]byte(s.redis.URL())); err != nil {
 		return nil, err
 	}
-	if s.nc, err = stream.Connect(c.Up.NATS, "settlehook up", c.Log, func(error) {}, s.nats.Option()); err != nil {
+	if s.nc, s.js, err = app.Connect(c.Up.NATS, "up", c.Log, func(error) {}, s.nats.Option()); err != nil {
 		return nil, err
 	}
-	if s.js, err = jetstream.New(s.nc, jetstream.WithDefaultTimeout(c.Up.NATS.PublishTimeout)); err != nil {
-		return nil, err
+	if c.Sandbox != nil && c.Sandbox.OwnMerchants {
+		if err = writeSandboxMerchants(c.Up.Merchants.Path, c.Sandbox.Addr); err != nil {
+			return nil, err
+		}
 	}
 	merchants, err := config.LoadMerchants(c.Up.Merchants.Path)
 	if err != nil {
 		return nil, err
 	}
 	if err = app.Setup(ctx, s.js, c.Up.Topology, merchants); err != nil {
+		return nil, err
+	}
+	if s.tail, err = tail.Open(ctx, s.js, c.Out); err != nil {
 		return nil, err
 	}
 	return s, s.startPrograms(ctx, c, merchants)
@@ -119,49 +124,51 @@ func (s *stack) startPrograms(ctx context.Context, c Config, merchants *config.M
 }
 
 // run runs everything until ctx ends or a part fails. The sandbox ends first,
-// then the receiver, then the worker.
+// then the receiver, then the worker, and what is said last is still seen.
 func (s *stack) run(ctx context.Context, c Config) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	workers, receivers := context.WithoutCancel(ctx), context.WithoutCancel(ctx)
-	workerCtx, stopWorker := context.WithCancel(workers)
-	receiverCtx, stopReceiver := context.WithCancel(receivers)
-	defer stopWorker()
-	defer stopReceiver()
-
-	var g errgroup.Group
-	part := func(name string, run func() error) {
-		g.Go(func() error {
-			defer cancel() // one part's end is the end of all
-			if err := run(); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			return nil
-		})
-	}
-	receiverDone := make(chan struct{})
-	part("worker", func() error { return s.worker.Run(workerCtx) })
-	part("receiver", func() error { defer close(receiverDone); return s.receiver.Run(receiverCtx) })
-	part("operator's listener", s.admin.Serve)
-	g.Go(func() error { return tail.Follow(workerCtx, s.js, c.Out) })
-	if s.sandbox != nil {
-		g.Go(func() error { return traffic(ctx, s.sandbox, *c.Sandbox) })
-	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	p := &parts{end: end, base: context.WithoutCancel(ctx)}
+	stopTail := p.start("tail", s.tail.Run)
+	stopWorker := p.start("worker", s.worker.Run)
+	stopReceiver := p.start("receiver", s.receiver.Run)
+	awaitAdmin := p.start("operator's listener", func(context.Context) error { return s.admin.Serve() })
+	stopTraffic := func() {}
 	s.admin.SetReady(true)
 	if c.Started != nil {
 		c.Started(s.running(c))
 	}
+	if s.sandbox != nil {
+		stopTraffic = p.start("traffic", func(ctx context.Context) error {
+			err := traffic(ctx, s.sandbox, *c.Sandbox)
+			if err == nil {
+				<-ctx.Done() // all orders are made; the rest goes on
+			}
+			return err
+		})
+	}
 
 	<-ctx.Done()
 	s.admin.SetReady(false)
+	stopTraffic()
 	if s.sandbox != nil {
 		_ = s.sandbox.Close()
 	}
 	stopReceiver()
-	<-receiverDone
 	stopWorker()
-	_ = s.admin.Stop(context.WithoutCancel(ctx))
-	return g.Wait()
+	stopTail()
+	s.stopAdmin()
+	awaitAdmin()
+	return errors.Join(p.errs...)
+}
+
+// adminStop bounds the last requests of the operator's.
+const adminStop = 2 * time.Second
+
+func (s *stack) stopAdmin() {
+	ctx, cancel := context.WithTimeout(context.Background(), adminStop)
+	defer cancel()
+	_ = s.admin.Stop(ctx)
 }
 
 func (s *stack) running(c Config) Running {
@@ -175,9 +182,19 @@ func (s *stack) running(c Config) Running {
 	return r
 }
 
+// stop frees what start has taken, in the reverse order.
 func (s *stack) stop() error {
 	if s.sandbox != nil {
 		_ = s.sandbox.Close()
+	}
+	if s.worker != nil {
+		s.worker.Close()
+	}
+	if s.receiver != nil {
+		s.receiver.Close()
+	}
+	if s.admin != nil {
+		s.stopAdmin()
 	}
 	if s.nc != nil {
 		s.nc.Close()

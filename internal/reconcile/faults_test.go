@@ -1,0 +1,185 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/reconcile/reconciletest"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// situation is a callback whose way through the steps is broken at each of
+// them.
+type situation struct {
+	name   string
+	before func(*testing.T, *reconciletest.World)
+	d      reconcile.Delivery
+	says   reconciletest.Reply
+	steps  []reconciletest.Step // that it takes once each
+	want   []string             // the ledger, healed
+	done   bool                 // whether it ends marked done
+}
+
+const (
+	claimStep   = reconciletest.StepClaim
+	queryStep   = reconciletest.StepQuery
+	appendStep  = reconciletest.StepAppend
+	doneStep    = reconciletest.StepDone
+	releaseStep = reconciletest.StepRelease
+)
+
+func settledBeforeIt(t *testing.T, w *reconciletest.World) {
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	finish(t, worker(w, "before"), push(collectOrder, succ, "1000"))
+}
+
+var situations = []situation{
+	{
+		name: "settled", d: push(collectOrder, succ, "1000"), says: paidReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, doneStep},
+		want:  []string{"settled confirmed 1000.00"}, done: true,
+	},
+	{
+		name: "failed payout", d: push(payOrder, fail, "1000"), says: failedReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, doneStep},
+		want:  []string{"failed confirmed 0.00"}, done: true,
+	},
+	{
+		name: "reversed", before: settledBeforeIt,
+		d: reconciletest.Reversal(collectOrder, "1000", reconciletest.Start), says: failedReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, doneStep},
+		want:  []string{"settled confirmed 1000.00", "reversed reverse 1000.00 supersedes " + idOf(events.OutcomeSettled)}, done: true,
+	},
+	{
+		name: "review", d: push(collectOrder, succ, "999"), says: paidReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, releaseStep},
+		want:  []string{"review amount_mismatch 1000.00"},
+	},
+	{
+		name: "duplicate", before: func(t *testing.T, w *reconciletest.World) { settledBeforeIt(t, w); w.Claims.Flush() },
+		d: push(collectOrder, succ, "1000"), says: paidReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, doneStep},
+		want:  []string{"settled confirmed 1000.00"}, done: true,
+	},
+	{
+		name: "settled over a review", before: func(t *testing.T, w *reconciletest.World) {
+			w.Gateway.Says(reconciletest.OrderID, paidReply)
+			finish(t, worker(w, "before"), push(collectOrder, succ, "999"))
+		},
+		d: push(collectOrder, succ, "1000"), says: paidReply,
+		steps: []reconciletest.Step{claimStep, queryStep, appendStep, appendStep, doneStep},
+		want: []string{
+			"review amount_mismatch 1000.00",
+			"settled confirmed 1000.00 supersedes " + mismatchReview,
+			"resolved amount_mismatch 1000.00 by " + idOf(events.OutcomeSettled),
+		}, done: true,
+	},
+}
+
+// mismatchReview is the id of the review of a push of 999 where 1000 was paid.
+var mismatchReview = events.ReviewID(reconciletest.MerchantID, reconciletest.OrderID,
+	events.CaseTail(collectOrder, string(reconcile.ReasonAmountMismatch),
+		"s1-r0-999", reconciletest.PlatOrderID, "success", reconciletest.PlatOrderID, "1000", "0", "", ""))
+
+// TestFaults breaks every step of every situation in every way, and lets the
+// stream deliver again: the ledger ends as if nothing had happened.
+func TestFaults(t *testing.T) {
+	faults := []reconciletest.Fault{
+		reconciletest.Unapplied, reconciletest.Applied, reconciletest.CrashBefore, reconciletest.CrashAfter,
+	}
+	for _, s := range situations {
+		nth := map[reconciletest.Step]int{}
+		for _, step := range s.steps {
+			nth[step]++
+			for _, fault := range faults {
+				t.Run(fmt.Sprintf("%s/%s %d %s", s.name, step, nth[step], fault), func(t *testing.T) {
+					s.heals(t, step, nth[step], fault)
+				})
+			}
+		}
+	}
+}
+
+func (s situation) heals(t *testing.T, step reconciletest.Step, nth int, fault reconciletest.Fault) {
+	w := reconciletest.NewWorld()
+	if s.before != nil {
+		s.before(t, w)
+	}
+	w.Gateway.Says(reconciletest.OrderID, s.says)
+	hook := reconciletest.Nth(step, nth, fault)
+	var struck atomic.Bool // reads beside the query ask the hook too
+	finish(t, w.Worker("w", 1, reconciletest.Config(), func(seen reconciletest.Step) reconciletest.Fault {
+		f := hook(seen)
+		if f != reconciletest.None {
+			struck.Store(true)
+		}
+		return f
+	}), s.d)
+	if !struck.Load() {
+		t.Fatal("the step was not taken: nothing was tested")
+	}
+	holds(t, w, s.want...)
+
+	// Whatever was lost on the way, the next equal pushes change nothing, and
+	// the last of them finds the work done.
+	finish(t, worker(w, "next"), s.d)
+	asked := w.Gateway.Asked(reconciletest.OrderID)
+	finish(t, worker(w, "after that"), s.d)
+	if again := w.Gateway.Asked(reconciletest.OrderID) - asked; (again == 0) != s.done {
+		t.Errorf("the last push asked %d times, done is %v", again, s.done)
+	}
+	holds(t, w, s.want...)
+}
+
+// TestFaultPairs breaks two steps of one callback's way, drawn from a seed,
+// since troubles come together.
+func TestFaultPairs(t *testing.T) {
+	const pairs = 50
+	steps := []reconciletest.Step{claimStep, queryStep, appendStep, doneStep, releaseStep}
+	for i, s := range situations {
+		t.Run(s.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(uint64(i), 7))
+			draw := func(nth int) reconciletest.Hook {
+				fault := reconciletest.Unapplied + reconciletest.Fault(rng.IntN(4))
+				return reconciletest.Nth(steps[rng.IntN(len(steps))], nth, fault)
+			}
+			for range pairs {
+				s.healsTwice(t, draw(1), draw(2))
+			}
+		})
+	}
+}
+
+func (s situation) healsTwice(t *testing.T, one, two reconciletest.Hook) {
+	t.Helper()
+	w := reconciletest.NewWorld()
+	if s.before != nil {
+		s.before(t, w)
+	}
+	w.Gateway.Says(reconciletest.OrderID, s.says)
+	finish(t, w.Worker("w", 1, reconciletest.Config(), func(step reconciletest.Step) reconciletest.Fault {
+		f1, f2 := one(step), two(step)
+		if f1 != reconciletest.None {
+			return f1
+		}
+		return f2
+	}), s.d)
+	holds(t, w, s.want...)
+}
+
+// contextEndingAt returns a context that ends when a step is taken.
+func contextEndingAt(t *testing.T, step reconciletest.Step) (context.Context, reconciletest.Hook) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx, func(s reconciletest.Step) reconciletest.Fault {
+		if s == step {
+			cancel()
+		}
+		return reconciletest.None
+	}
+}

@@ -1,0 +1,16 @@
+package reconciletest_test
+
+import (
+	"testing"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/reconcile/reconciletest"
+)
+
+func TestLedger(t *testing.T) {
+	reconciletest.LedgerSuite(t, func(testing.TB) reconcile.Ledger { return reconciletest.NewLedger() })
+}
+
+func TestOrders(t *testing.T) {
+	reconciletest.OrdersSuite(t, func(testing.TB) reconciletest.OrderBook { return reconciletest.NewOrders() })
+}

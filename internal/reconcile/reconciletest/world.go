@@ -1,0 +1,113 @@
+package reconciletest
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/dedupe"
+	"github.com/settlehook/settlehook/internal/reconcile"
+)
+
+// The bounds of the workers of a world.
+const (
+	Lease   = 25 * time.Second
+	AckWait = 30 * time.Second // after a crash the callback comes again
+	DoneTTL = 72 * time.Hour
+)
+
+// Config is what a world's workers run with unless a test says otherwise.
+func Config() reconcile.Config {
+	return reconcile.Config{
+		Installation: Installation, Lease: Lease, Attempts: 3,
+		RetryMin: time.Second, RetryMax: time.Minute, ParkAfter: 72 * time.Hour,
+	}
+}
+
+// World is the outside of the workers.
+type World struct {
+	Clock   *Clock
+	Claims  *dedupe.Memory
+	Gateway *Gateway
+	Ledger  *Ledger
+	Orders  *Orders
+	Trail   *Trail
+
+	storeFailures atomic.Int64
+}
+
+// NewWorld returns an empty world at [Start].
+func NewWorld() *World {
+	clock := NewClock()
+	return &World{
+		Clock: clock, Claims: dedupe.NewMemory(clock.Now, DoneTTL),
+		Gateway: NewGateway(), Ledger: NewLedger(), Orders: NewOrders(), Trail: NewTrail(),
+	}
+}
+
+// StoreFailed implements dedupe.Observer.
+func (w *World) StoreFailed(string, error) { w.storeFailures.Add(1) }
+
+// StoreFailures is how often the claim store failed.
+func (w *World) StoreFailures() int { return int(w.storeFailures.Load()) }
+
+// Worker is one process: a processor with what it remembers by itself.
+type Worker struct {
+	world     *World
+	start     func() *reconcile.Processor
+	processor *reconcile.Processor
+}
+
+// Worker starts a process. Its name makes its claims' tokens unique.
+func (w *World) Worker(name string, seed uint64, cfg reconcile.Config, hook Hook) *Worker {
+	random := newRandom(name, seed) // goes on over restarts: tokens stay unique
+	worker := &Worker{world: w, start: func() *reconcile.Processor {
+		return reconcile.NewProcessor(
+			cfg,
+			dedupe.NewGuard(hookedStore{hook, w.Claims}, w),
+			hookedGateway{hook, w.Gateway},
+			hookedLedger{hook, w.Ledger},
+			hookedOrders{hook, w.Orders},
+			w.Trail, w.Clock.Now, random,
+		)
+	}}
+	worker.processor = worker.start()
+	return worker
+}
+
+// Deliver takes one delivery to its end, or to the crash of the process, which
+// is started anew then and remembers nothing.
+func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (res reconcile.Result, crash *Crash) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ours := r.(Crash)
+			if !ours {
+				panic(r)
+			}
+			res, crash, w.processor = reconcile.Result{}, &c, w.start()
+		}
+	}()
+	return w.processor.Process(ctx, d), nil
+}
+
+// Finish plays the stream's part: it delivers until the callback is
+// acknowledged or parked, at most n times, and moves the clock as long as each
+// redelivery takes. It returns what came of every delivery; a crash leaves the
+// zero Result.
+func (w *Worker) Finish(ctx context.Context, d reconcile.Delivery, n int) []reconcile.Result {
+	var results []reconcile.Result
+	for range n {
+		d.Deliveries++
+		res, crash := w.Deliver(ctx, d)
+		results = append(results, res)
+		switch {
+		case crash != nil:
+			w.world.Clock.Advance(AckWait)
+		case res.Disposition != reconcile.Redeliver:
+			return results
+		default:
+			w.world.Clock.Advance(res.After)
+		}
+	}
+	return results
+}
