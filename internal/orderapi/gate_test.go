@@ -130,7 +130,7 @@ func TestGateWaitEnds(t *testing.T) {
 
 // TestGateFollows: however changes cross, the signal ends up with the breaker.
 func TestGateFollows(t *testing.T) {
-	for range 200 {
+	for range 2000 {
 		var last string // guarded by the gate
 		g := newGate(1, 0, func(state string) { last = state })
 		var asking sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,7 +55,9 @@ const parkRetry = 10 * time.Second
 func parkedMessage(m jetstream.Msg, merchant string, res reconcile.Result) *nats.Msg {
 	h := nats.Header{}
 	for name, values := range m.Headers() {
-		if name != jetstream.MsgIDHeader {
+		// The server's own headers were meant for CALLBACKS: an expectation
+		// among them would have PARKED refuse the message for ever.
+		if !strings.HasPrefix(name, "Nats-") {
 			h[name] = values
 		}
 	}

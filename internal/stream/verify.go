@@ -142,6 +142,9 @@ func verifyConsumer(want, got jetstream.ConsumerConfig) error {
 		{"max_deliver", want.MaxDeliver, got.MaxDeliver, "a callback would be given up on without a word"},
 		{"backoff", 0, len(got.BackOff), "it overrides the ack wait"},
 		{"headers_only", false, got.HeadersOnly, "the body would be missing"},
+		{"replay_policy", want.ReplayPolicy, got.ReplayPolicy, "callbacks would come as slowly as they came the first time"},
+		{"mem_storage", false, got.MemoryStorage, "a restart would forget what was acknowledged"},
+		{"inactive_threshold", want.InactiveThreshold, got.InactiveThreshold, "a pause of all workers would remove it, and everything would come again"},
 	}
 	var errs []error
 	for _, r := range rules {
