@@ -123,9 +123,9 @@ func read(o gateway.Order, err error) (reconcile.Answer, error) {
 	case err == nil:
 		return evidence(o)
 	case errors.As(err, &notFound):
-		return reconcile.Answer{}, nil
+		return reconcile.Answer{Sandbox: notFound.Sandbox}, nil
 	case errors.As(err, &answer) && answer.Mismatch:
-		return reconcile.Answer{OtherOrder: true}, nil
+		return reconcile.Answer{OtherOrder: true, Sandbox: answer.Sandbox}, nil
 	default:
 		return reconcile.Answer{}, &reconcile.Unavailable{Cause: causeOf(err), Err: err}
 	}

@@ -141,6 +141,7 @@ func TestQueryAnswers(t *testing.T) {
 			"success",
 		},
 		{"not found", gateway.Order{}, &gateway.NotFoundError{Desc: "no such order"}, reconcile.Answer{}, "not_found"},
+		{"not found in the sandbox", gateway.Order{}, &gateway.NotFoundError{Sandbox: true}, reconcile.Answer{Sandbox: true}, "not_found"},
 		{"not found, wrapped", gateway.Order{}, fmt.Errorf("x: %w", &gateway.NotFoundError{}), reconcile.Answer{}, "not_found"},
 		{
 			"another order",

@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/settlehook/settlehook/pkg/gateway"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -142,8 +141,6 @@ func orderData(order Order, script QueryAnswer) []byte {
 		{Name: "status", Value: orElse(script.Status, strconv.Itoa(int(order.Status))), Kind: sign.KindNumber},
 		utr,
 		{Name: "fee", Value: orElse(script.Fee, order.Fee.String()), Kind: sign.KindNumber},
-		// Not in the document: no event may pass this for real money.
-		{Name: gateway.FieldSandbox, Value: "true", Kind: sign.KindBool},
 	}.JSON()
 }
 

@@ -140,10 +140,10 @@ func TestQueryRawRequests(t *testing.T) {
 	}
 	const json, urlencoded = "application/json", "application/x-www-form-urlencoded"
 	refusal := func(desc string) string {
-		return `{"code":400,"success":false,"msg":null,"desc":"` + desc + `","data":null}` + "\n"
+		return `{"code":400,"success":false,"msg":null,"desc":"` + desc + `","data":null,"sandbox":true}` + "\n"
 	}
 	answer := `{"code":200,"success":true,"msg":"success","desc":"","data":{"amount":1000.00,"orderId":"o1",` +
-		`"platOrderId":"236130395249311744","status":0,"utr":null,"fee":0.00,"sandbox":true}}` + "\n"
+		`"platOrderId":"236130395249311744","status":0,"utr":null,"fee":0.00},"sandbox":true}` + "\n"
 	unsigned := sign.Params{{Name: "merchant", Value: "8801"}, {Name: "orderId", Value: "o1"}}
 	upper := valid()
 	upper[2].Value = strings.ToUpper(upper[2].Value)

@@ -15,15 +15,17 @@ type envelope struct {
 	Msg     *string         `json:"msg"`
 	Desc    *string         `json:"desc"`
 	Data    json.RawMessage `json:"data"`
+	// Sandbox is not in the document: no event may pass this for real money.
+	Sandbox bool `json:"sandbox"`
 }
 
 // succeed wraps the data of a successful answer.
 func succeed(data []byte) envelope {
 	msg, desc := "success", ""
-	return envelope{Code: codeSuccess, Success: true, Msg: &msg, Desc: &desc, Data: data}
+	return envelope{Code: codeSuccess, Success: true, Msg: &msg, Desc: &desc, Data: data, Sandbox: true}
 }
 
 // refuse wraps an error text.
 func refuse(code int, desc string) envelope {
-	return envelope{Code: code, Desc: &desc}
+	return envelope{Code: code, Desc: &desc, Sandbox: true}
 }

@@ -342,6 +342,10 @@ func TestMerchantsAreApart(t *testing.T) {
 	b.run(t, "slow", 4, func(context.Context, reconcile.Delivery) reconcile.Result {
 		return reconcile.Result{Disposition: reconcile.Redeliver, After: time.Hour}
 	}, opened())
+	eventually(t, "one merchant's share is full", func() bool {
+		c, err := b.js.Consumer(within(t), Callbacks, ReconcilerName("slow"))
+		return err == nil && c.CachedInfo().NumAckPending == 150
+	})
 	fine := b.run(t, "fine", 4, acks, opened())
 	for range all {
 		fine.seen.next(t)

@@ -26,7 +26,13 @@ type envelope struct {
 	given bool
 	desc  string
 	data  json.RawMessage
+	// sandbox says that settlehook's sandbox answered.
+	sandbox bool
 }
+
+// FieldSandbox is the field of the envelope by which the sandbox makes itself
+// known, in every answer. No gateway has it.
+const FieldSandbox = "sandbox"
 
 // parseEnvelope reads a whole answer. Fails with *AnswerError.
 func parseEnvelope(body []byte) (envelope, error) {
@@ -59,6 +65,9 @@ func parseEnvelope(body []byte) (envelope, error) {
 	if env.desc, err = fields.text("desc"); err != nil {
 		return env, err
 	}
+	if env.sandbox, _, err = fields.flag(FieldSandbox); err != nil {
+		return env, err
+	}
 	if !fields.absent("data") {
 		env.data = fields["data"]
 	}
@@ -86,7 +95,7 @@ func (e envelope) verdict(notFound patterns) error {
 	case e.success:
 		return malformed("success is true with a code that is not 200")
 	case e.code == codeBusiness && notFound.match(e.desc):
-		return &NotFoundError{Desc: desc}
+		return &NotFoundError{Desc: desc, Sandbox: e.sandbox}
 	case e.code == codeBusiness:
 		return &BusinessError{Code: e.code, Desc: desc}
 	}

@@ -68,34 +68,36 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // field is one parameter of a request; all of the API's are strings.
 type field struct{ name, value string }
 
-// call posts one signed request and returns the data of a successful answer.
-// Every endpoint goes through here, so that no answer is read less strictly.
-func (c *Client) call(ctx context.Context, endpoint string, fields ...field) (object, error) {
+// call posts one signed request and returns the data of a successful answer,
+// and whether the sandbox gave it. Every endpoint goes through here, so that no
+// answer is read less strictly.
+func (c *Client) call(ctx context.Context, endpoint string, fields ...field) (data object, sandbox bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	body, contentType := c.encode(c.signed(fields))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+endpoint, bytes.NewReader(body))
 	if err != nil {
-		return nil, &TransportError{Endpoint: endpoint, Reason: "the request could not be built", err: err}
+		return nil, false, &TransportError{Endpoint: endpoint, Reason: "the request could not be built", err: err}
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 	answer, err := c.roundTrip(req, endpoint)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	env, err := parseEnvelope(answer)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := env.verdict(c.notFound); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if env.data == nil {
-		return nil, malformed("data is missing")
+		return nil, false, malformed("data is missing")
 	}
-	return parseObject(env.data, "data")
+	data, err = parseObject(env.data, "data")
+	return data, env.sandbox, err
 }
 
 // signed adds the merchant account and the sign.

@@ -20,6 +20,8 @@ const maxDesc = 200
 type NotFoundError struct {
 	// Desc is the gateway's text, one printable line of at most 200 runes.
 	Desc string
+	// Sandbox says that settlehook's sandbox answered.
+	Sandbox bool
 }
 
 func (e *NotFoundError) Error() string {
@@ -82,6 +84,8 @@ type AnswerError struct {
 	// than the one asked for: a contradiction for a person to see, not an
 	// outage.
 	Mismatch bool
+	// Sandbox says, of a mismatch, that settlehook's sandbox answered.
+	Sandbox bool
 }
 
 func (e *AnswerError) Error() string { return "the gateway's answer is not usable: " + e.Reason }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -52,14 +53,9 @@ type Order struct {
 	// UTR is the bank's transaction reference as given, "" when there is none.
 	// It is never refused for its shape: one printable line of at most 64 runes.
 	UTR string
-	// Sandbox says that settlehook's sandbox answered: no real money moved. No
-	// gateway has this field.
+	// Sandbox says that settlehook's sandbox answered: no real money moved.
 	Sandbox bool
 }
-
-// FieldSandbox is the field of an order's data by which the sandbox makes
-// itself known.
-const FieldSandbox = "sandbox"
 
 // maxUTR bounds the transaction reference, in runes; 22 is the longest of the
 // rails known.
@@ -75,11 +71,17 @@ func (c *Client) QueryOrder(ctx context.Context, orderID string) (Order, error) 
 		return Order{}, fmt.Errorf("%w: the order id must be 1 to 64 printable ASCII characters without white space and &",
 			ErrInvalidRequest)
 	}
-	data, err := c.call(ctx, endpointQuery, field{"orderId", orderID})
+	data, sandbox, err := c.call(ctx, endpointQuery, field{"orderId", orderID})
 	if err != nil {
 		return Order{}, err
 	}
-	return parseOrder(data, orderID)
+	order, err := parseOrder(data, orderID)
+	order.Sandbox = sandbox
+	var answer *AnswerError
+	if errors.As(err, &answer) {
+		answer.Sandbox = sandbox
+	}
+	return order, err
 }
 
 // parseOrder reads the data of an order query about the order asked for.
@@ -118,8 +120,7 @@ func parseOrder(data object, asked string) (Order, error) {
 		}
 		order.UTR = printableLine(utr, maxUTR)
 	}
-	order.Sandbox, _, err = data.flag(FieldSandbox)
-	return order, err
+	return order, nil
 }
 
 func parseStatus(data object) (Status, error) {
