@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,11 @@ func readParams(in io.Reader) (sign.Params, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read standard input: %w", err)
 	}
-	return sign.Parse("", body)
+	declared := ""
+	if text := bytes.TrimSpace(body); len(text) > 0 && (text[0] == '[' || text[0] == '"') {
+		declared = sign.MediaJSON // no form begins like this: say what is wrong with the JSON
+	}
+	return sign.Parse(declared, body)
 }
 
 // visible writes control characters as Go does. They are part of what is

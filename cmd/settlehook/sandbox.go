@@ -18,8 +18,8 @@ import (
 type sandboxCmd struct {
 	Merchants   string  `env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file: whose accounts and keys the sandbox knows."`
 	Notify      string  `required:"" placeholder:"URL" help:"Address of the receiver, such as http://127.0.0.1:8080."`
-	Addr        string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API."`
-	AdminAddr   string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port."`
+	Addr        string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API (${default})."`
+	AdminAddr   string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port (${default})."`
 	AllowPublic bool    `help:"Allow addresses beyond loopback. Whoever reaches the sandbox can make orders succeed."`
 	Traffic     float64 `default:"0" help:"Orders per second made by themselves; 0 for none."`
 	Orders      int     `default:"0" help:"How many orders to make; 0 for no end."`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 type sendCmd struct {
-	To       string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the receiver."`
+	To       string        `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the receiver (${default})."`
 	File     string        `name:"merchants" env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file, for the merchant's signing key."`
 	Merchant string        `required:"" placeholder:"ID" help:"Id of the merchant."`
 	Flow     string        `default:"collect" enum:"collect,pay" help:"collect or pay."`
@@ -54,7 +55,11 @@ func (c *sendCmd) Run(io streams) error {
 	}
 	// Quoted, since only the seven bytes count, and whoever answers may not be
 	// a receiver.
-	_, _ = fmt.Fprintf(io.out, "refused: %d %q\n", status, strings.TrimSuffix(string(answer), "\n"))
+	said := string(answer)
+	if status != http.StatusOK {
+		said = strings.TrimSuffix(said, "\n")
+	}
+	_, _ = fmt.Fprintf(io.out, "refused: %d %q\n", status, said)
 	return errRefused
 }
 
@@ -72,21 +77,30 @@ func (c *sendCmd) body() ([]byte, error) {
 		{Name: "orderId", Value: c.Order, Kind: sign.KindString},
 		{Name: "amount", Value: c.Amount, Kind: sign.KindNumber},
 		{Name: "status", Value: c.Status, Kind: sign.KindNumber},
-		{Name: "reverse", Value: fmt.Sprint(c.Reverse), Kind: sign.KindBool},
+		{Name: "reverse", Value: strconv.FormatBool(c.Reverse), Kind: sign.KindBool},
 		{Name: "remark", Value: c.Remark, Kind: sign.KindString},
 		{Name: "fee", Value: c.Fee, Kind: sign.KindNumber},
 	}
 	params = append(params, sign.Param{Name: "sign", Value: m.Keyring.Sign(params), Kind: sign.KindString})
 	body := params.JSON()
-	// A slip of the hand is better said here than by the receiver.
-	read, err := sign.ParseJSON(body)
-	if err == nil {
-		_, err = callback.FromParams(read)
-	}
-	if err != nil {
+	if err := readable(body, m); err != nil {
 		return nil, usageError{err}
 	}
 	return body, nil
+}
+
+// readable reads a callback as the receiver will: a slip of the hand is better
+// said here.
+func readable(body []byte, m *config.Merchant) error {
+	params, err := sign.ParseJSON(body)
+	if err != nil {
+		return err
+	}
+	if _, err := m.Keyring.VerifyCallback(params, m.Policy); err != nil {
+		return err
+	}
+	_, err = callback.FromParams(params)
+	return err
 }
 
 func (c *sendCmd) post(body []byte) (status int, answer []byte, err error) {

@@ -14,6 +14,13 @@ type setupCmd struct {
 	Timeout time.Duration `default:"1m" help:"Longest the set-up may take."`
 }
 
+// Help stands below the usage.
+func (setupCmd) Help() string {
+	return `NATS_URL, INSTALLATION, MERCHANTS_FILE and the sizes and ages of the streams are environment
+variables (docs/configuration.md). Running it again changes nothing; a stream that was
+weakened is mended.`
+}
+
 // Run creates or updates the streams and consumers, and verifies them.
 func (c *setupCmd) Run(io streams) error {
 	cfg, err := config.LoadSetup(app.Environ())

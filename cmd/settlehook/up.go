@@ -15,8 +15,8 @@ type upCmd struct {
 	NATSListen string `name:"nats-listen" placeholder:"HOST:PORT" help:"Let other programs reach the embedded NATS here, without authentication. Default: no; with --sandbox 127.0.0.1:4222."`
 
 	Sandbox      bool    `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
-	SandboxAddr  string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API."`
-	SandboxAdmin string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port."`
+	SandboxAddr  string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API (${default})."`
+	SandboxAdmin string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
 	Traffic      float64 `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
 	Orders       int     `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
 	TimeScale    float64 `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`

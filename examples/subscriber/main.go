@@ -31,8 +31,9 @@ func main() {
 	sandbox := flag.Bool("sandbox", false, "book events of the sandbox, which no real money stands behind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *url, *path, *sandbox); err != nil {
+	err := run(ctx, *url, *path, *sandbox)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "subscriber:", err)
 		os.Exit(1)
 	}

@@ -28,7 +28,7 @@ const adminTimeout = 10 * time.Second
 
 // NewAdmin listens on addr. It is not ready until SetReady says so.
 func NewAdmin(addr string) (*Admin, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on ADMIN_ADDR: %w", err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -112,7 +111,7 @@ func TestProgramEndsWithThePartThatFails(t *testing.T) {
 }
 
 func TestAdminInUseIsOneClearError(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +127,7 @@ func TestAdminInUseIsOneClearError(t *testing.T) {
 // A program that New has made and nobody runs gives everything back.
 func TestCloseUndoesNew(t *testing.T) {
 	addr := testserver.FreeAddr(t)
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	p, err := newProgram(addr, Options{Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)

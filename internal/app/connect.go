@@ -87,11 +87,10 @@ func (l *link) close(context.Context) error {
 func (l *link) wait(ctx context.Context) error {
 	select {
 	case err := <-l.closed:
-		if ctx.Err() != nil {
-			return nil // the stop itself closed it
+		if ctx.Err() == nil {
+			return err
 		}
-		return err
 	case <-ctx.Done():
-		return nil
 	}
+	return nil // in a stop it is we who close it
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/stream"
@@ -17,11 +16,13 @@ import (
 )
 
 // stepLogged reports whether the stop has done a step.
-func (s *site) stepLogged(step string) bool { return s.logged("stopping", zap.String("step", step)) > 0 }
+func (s *site) stepLogged(step string) bool {
+	return s.logged("stopping", zap.String("step", step)) > 0
+}
 
 func TestWorkerFinishesWhatItHasInHand(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	cfg := s.worker()
 	_, worker := s.startWorker(cfg)
 	s.gateway.pause()
@@ -69,7 +70,7 @@ func TestWorkerFinishesWhatItHasInHand(t *testing.T) {
 
 func TestWorkerIsCutOffWhenItsTimeIsOver(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	cfg := s.worker()
 	cfg.General.ShutdownTimeout = 400 * time.Millisecond // shorter than the configuration would allow
 	_, worker := s.startWorker(cfg)
@@ -104,7 +105,7 @@ func TestWorkerIsCutOffWhenItsTimeIsOver(t *testing.T) {
 
 func TestReceiverFinishesTheRequestInHand(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	r, err := NewReceiver(t.Context(), s.receiver(), s.options())
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +113,12 @@ func TestReceiverFinishesTheRequestInHand(t *testing.T) {
 	receiver := s.run(r.Run)
 	awaitReady(t, r.AdminAddr())
 	params := sign.Params{
-		{Name: "platOrderId", Value: "P1", Kind: sign.KindString}, {Name: "orderId", Value: "A1", Kind: sign.KindString},
-		{Name: "amount", Value: "100.00", Kind: sign.KindNumber}, {Name: "status", Value: "1", Kind: sign.KindNumber},
-		{Name: "reverse", Value: "false", Kind: sign.KindBool}, {Name: "remark", Kind: sign.KindString},
+		{Name: "platOrderId", Value: "P1", Kind: sign.KindString},
+		{Name: "orderId", Value: "A1", Kind: sign.KindString},
+		{Name: "amount", Value: "100.00", Kind: sign.KindNumber},
+		{Name: "status", Value: "1", Kind: sign.KindNumber},
+		{Name: "reverse", Value: "false", Kind: sign.KindBool},
+		{Name: "remark", Kind: sign.KindString},
 		{Name: "fee", Value: "2.00", Kind: sign.KindNumber},
 	}
 	params = append(params, sign.Param{Name: "sign", Value: sign.Sign(params, "key-of-m1"), Kind: sign.KindString})
@@ -165,7 +169,7 @@ func TestReceiverOnAPortInUse(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	cfg := s.receiver()
 	cfg.HTTP.Addr = taken.Addr().String()
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	_, err = NewReceiver(t.Context(), cfg, s.options())
 	want := "listen on HTTP_ADDR: listen tcp " + cfg.HTTP.Addr + ": bind: address already in use"
 	if err == nil || err.Error() != want {

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -246,7 +247,7 @@ type orderGateway struct {
 	mu     sync.Mutex
 	known  map[string]bool
 	asked  map[string]question // the last about each order
-	hold   chan struct{}     // nil: answers at once
+	hold   chan struct{}       // nil: answers at once
 	held   int
 }
 
@@ -362,4 +363,19 @@ func cancelled(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
+}
+
+// noLeaks fails the test if there are goroutines that were not there when it
+// was called:
+//
+//	defer noLeaks(t)()
+func noLeaks(t *testing.T) func() {
+	t.Helper()
+	opts := []goleak.Option{
+		goleak.IgnoreCurrent(),
+		// The Redis client looks once a second whether a closed pool still
+		// wants a server that was not there.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
+	}
+	return func() { t.Helper(); goleak.VerifyNone(t, opts...) }
 }

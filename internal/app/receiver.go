@@ -61,7 +61,7 @@ func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := r.listen(); err != nil {
+	if err := r.listen(ctx); err != nil {
 		return err
 	}
 	r.parts = append(
@@ -76,8 +76,8 @@ func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-func (r *Receiver) listen() error {
-	l, err := net.Listen("tcp", r.cfg.HTTP.Addr)
+func (r *Receiver) listen(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", r.cfg.HTTP.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on HTTP_ADDR: %w", err)
 	}

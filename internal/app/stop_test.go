@@ -126,7 +126,7 @@ func TestStopperRunsStepsInReverseAndBoundsEach(t *testing.T) {
 				if text != tc.err {
 					t.Errorf("error %q, want %q", text, tc.err)
 				}
-				time.Sleep(2 * time.Hour) // the bubble's: what was left behind comes to its end
+				<-time.After(2 * time.Hour) // the bubble's: what was left behind comes to its end
 				if err := s.stop(tc.total); err != nil || len(begun.list()) != len(tc.want) {
 					t.Errorf("stopping again ran %v, %v", begun.list(), err)
 				}

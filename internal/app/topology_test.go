@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
@@ -37,7 +35,7 @@ func field(err error) string {
 func TestProgramsRefuseToStartOnWeakenedStreams(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
 	s.weaken()
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer noLeaks(t)()
 	if _, err := NewWorker(t.Context(), s.worker(), s.options()); field(err) != "PAYMENTS.max_age" {
 		t.Errorf("worker: %v", err)
 	}

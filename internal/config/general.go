@@ -94,9 +94,9 @@ func positive(fs *faults, name string, d time.Duration) {
 	}
 }
 
-func between(fs *faults, name string, n, lowest, highest int) {
-	if n < lowest || n > highest {
-		fs.add(named(name, strconv.Itoa(n)), "must be from %d to %d", lowest, highest)
+func fromOne(fs *faults, name string, n, highest int) {
+	if n < 1 || n > highest {
+		fs.add(named(name, strconv.Itoa(n)), "must be from 1 to %d", highest)
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *HTTP) check(fs *faults) {
 		fs.add(named("HTTP_READ_HEADER_TIMEOUT", formatDuration(h.ReadHeaderTimeout)),
 			"exceeds HTTP_READ_TIMEOUT (%s), which covers the headers too; lower it", formatDuration(h.ReadTimeout))
 	}
-	between(fs, "HTTP_MAX_CONNECTIONS", h.MaxConnections, 1, 1_000_000)
+	fromOne(fs, "HTTP_MAX_CONNECTIONS", h.MaxConnections, 1_000_000)
 	limit(fs, "HTTP_SOURCE_RATE", h.SourceRate, "HTTP_SOURCE_BURST", h.SourceBurst)
 	limit(fs, "HTTP_MERCHANT_RATE", h.MerchantRate, "HTTP_MERCHANT_BURST", h.MerchantBurst)
 }
@@ -63,7 +63,7 @@ func limit(fs *faults, rateName string, rate float64, burstName string, burst in
 		return
 	}
 	if rate > 0 {
-		between(fs, burstName, burst, 1, 1_000_000)
+		fromOne(fs, burstName, burst, 1_000_000)
 	}
 }
 

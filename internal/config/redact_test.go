@@ -25,7 +25,6 @@ type insideTyped struct {
 	up        config.Up
 	merchant  *config.Merchant
 	merchants *config.Merchants
-	fault     error
 }
 
 func TestNothingPrintsSecrets(t *testing.T) {

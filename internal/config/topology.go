@@ -74,7 +74,7 @@ func (t *Topology) check(fs *faults) {
 	}
 	positive(fs, "TOPOLOGY_CHECK_INTERVAL", t.CheckInterval)
 	positive(fs, "ACK_WAIT", t.AckWait)
-	between(fs, "QUARANTINE_MAX_PER_SUBJECT", t.QuarantineMaxPerSubject, 1, 10_000_000)
+	fromOne(fs, "QUARANTINE_MAX_PER_SUBJECT", t.QuarantineMaxPerSubject, 10_000_000)
 	t.checkBytes(fs)
 	if t.checkAges(fs) && t.PaymentsMaxAge <= t.LongestReplay() {
 		fs.add(named("PAYMENTS_MAX_AGE", formatDuration(t.PaymentsMaxAge)),

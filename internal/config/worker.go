@@ -101,10 +101,10 @@ type Reconcile struct {
 }
 
 func (r *Reconcile) check(fs *faults) {
-	between(fs, "MAX_WORKERS", r.MaxWorkers, 1, 10_000)
-	between(fs, "WORKER_IN_FLIGHT", r.InFlight, 1, 100_000)
-	between(fs, "ATTEMPTS", r.Attempts, 1, 1_000)
-	between(fs, "BREAKER_FAILURES", r.BreakerFailures, 1, 10_000)
+	fromOne(fs, "MAX_WORKERS", r.MaxWorkers, 10_000)
+	fromOne(fs, "WORKER_IN_FLIGHT", r.InFlight, 100_000)
+	fromOne(fs, "ATTEMPTS", r.Attempts, 1_000)
+	fromOne(fs, "BREAKER_FAILURES", r.BreakerFailures, 10_000)
 	positive(fs, "QUERY_TIMEOUT", r.QueryTimeout)
 	positive(fs, "RATE_WAIT_MAX", r.RateWaitMax)
 	positive(fs, "CLAIM_LEASE", r.ClaimLease)

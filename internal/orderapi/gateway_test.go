@@ -236,7 +236,7 @@ func TestQueryBreaker(t *testing.T) {
 		o.questions = nil
 		asked := len(s.asked)
 
-		time.Sleep(pause / 3)
+		pass(pause / 3)
 		_, err := g.Query(ctx, "o1")
 		expectUnavailable(t, err, CauseBreaker, pause-pause/3)
 		o.expectQuestions(t, question{CauseBreaker, 0})
@@ -244,13 +244,13 @@ func TestQueryBreaker(t *testing.T) {
 			t.Fatal("a gateway that is down was asked")
 		}
 
-		time.Sleep(pause - pause/3)
+		pass(pause - pause/3)
 		_, err = g.Query(ctx, "o1") // tries, in vain
 		expectUnavailable(t, err, CauseAnomaly, 0)
 		_, err = g.Query(ctx, "o1")
 		expectUnavailable(t, err, CauseBreaker, pause)
 
-		time.Sleep(pause)
+		pass(pause)
 		s.err = nil
 		trying := make(chan error)
 		go func() { _, err := g.Query(ctx, "o1"); trying <- err }()

@@ -69,9 +69,9 @@ func TestFuseOpensAfterFiveFailuresInARow(t *testing.T) {
 		if err := a.ask(t.Context(), nil); err.Error() != "redis failed a moment ago and is left alone (for 1s)" {
 			t.Errorf("got %q", err)
 		}
-		time.Sleep(fusePause - time.Nanosecond)
+		pass(fusePause - time.Nanosecond)
 		a.expectOpen(t, true)
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		a.expectOpen(t, false) // answered: closed again
 		a.fail(t, fuseFailures-1)
 		a.expectOpen(t, false)
@@ -85,7 +85,7 @@ func TestFuseTriesWithOneCommand(t *testing.T) {
 		a := &asker{fuse: newFuse()}
 		a.fail(t, fuseFailures)
 		for range 3 {
-			time.Sleep(fusePause)
+			pass(fusePause)
 			answer, ended := make(chan error), make(chan error)
 			go func() {
 				ended <- a.guard(t.Context(), func(context.Context) error { return <-answer })
@@ -100,7 +100,7 @@ func TestFuseTriesWithOneCommand(t *testing.T) {
 			}
 			a.expectOpen(t, true)
 		}
-		time.Sleep(fusePause)
+		pass(fusePause)
 		a.expectOpen(t, false)
 		a.expectOpen(t, false)
 	})
@@ -150,10 +150,10 @@ func TestFuseIgnoresACallerWhoGaveUp(t *testing.T) {
 		_ = a.ask(t.Context(), context.Canceled)
 		a.fail(t, 1) // the fifth
 		a.expectOpen(t, true)
-		time.Sleep(fusePause)
+		pass(fusePause)
 		_ = a.ask(t.Context(), context.Canceled)
 		a.expectOpen(t, true)
-		time.Sleep(fusePause)
+		pass(fusePause)
 		a.expectOpen(t, false)
 	})
 }
@@ -176,7 +176,7 @@ func TestFuseLetsHandshakesThrough(t *testing.T) {
 			_ = withHandshake(io.EOF)
 		}
 		a.expectOpen(t, true)
-		time.Sleep(fusePause)
+		pass(fusePause)
 		if err := withHandshake(nil); err != nil {
 			t.Fatalf("the command that tries: %v", err)
 		}
@@ -202,3 +202,6 @@ func TestFusePipelinesCarryTheError(t *testing.T) {
 		}
 	}
 }
+
+// pass lets time pass in a synctest bubble, where it costs none.
+func pass(d time.Duration) { <-time.After(d) }

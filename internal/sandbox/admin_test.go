@@ -119,7 +119,7 @@ func TestAdminRefusals(t *testing.T) {
 			}
 		})
 	}
-	r := httptest.NewRequest("POST", "/orders/o1/settle", nil)
+	r := httptest.NewRequest(http.MethodPost, "/orders/o1/settle", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	w := httptest.NewRecorder()
 	s.adminHandler().ServeHTTP(w, r)

@@ -86,7 +86,7 @@ func TestCourseEndsEarly(t *testing.T) {
 	t.Run("changed by hand", func(t *testing.T) {
 		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
 			create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse(waitOutcome, waitReversal)})
-			time.Sleep(time.Second)
+			pass(time.Second)
 			apply(t, s, "o1", Fail)
 			idle(t, s)
 			if r := record(t, s, "o1"); r.State != "failed" || len(r.Pushes) != 1 || r.Note != "course ended early: the order was changed by hand" {

@@ -146,3 +146,6 @@ func (v *receiver) all() []received {
 func always(status int, body string) func(int, received) (int, string) {
 	return func(int, received) (int, string) { return status, body }
 }
+
+// pass lets time pass in a synctest bubble, where it costs none.
+func pass(d time.Duration) { <-time.After(d) }

@@ -73,7 +73,7 @@ func TestClientAgainstSandbox(t *testing.T) {
 				t.Fatalf("%d queries in the books", r.Queries)
 			}
 			var notFound *gateway.NotFoundError
-			if _, err := c.QueryOrder(t.Context(), "o2"); !errors.As(err, &notFound) || notFound.Desc != descUnknownOrder {
+			if _, err := c.QueryOrder(t.Context(), "o2"); !errors.As(err, &notFound) || notFound.Desc != descUnknownOrder || !notFound.Sandbox {
 				t.Fatalf("unknown order: %v", err)
 			}
 		})

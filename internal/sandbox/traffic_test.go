@@ -205,7 +205,7 @@ func TestPushersAreBounded(t *testing.T) {
 	var now, most atomic.Int64
 	v := &receiver{answer: func(int, received) (int, string) {
 		most.Store(max(most.Load(), now.Add(1)))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		now.Add(-1)
 		return 200, "success"
 	}}

@@ -61,6 +61,9 @@ func NewConsumer(cfg ConsumerConfig, js jetstream.JetStream, p Processor, g Gate
 // pullRetry is the pause after a pull that failed.
 const pullRetry = time.Second
 
+// pullHeartbeat is how often the server says that it has nothing to send.
+const pullHeartbeat = time.Second
+
 // Run pulls until intake is done, and then finishes what it has. work bounds
 // that: it ends the callbacks in hand when the time to drain is over.
 func (c *Consumer) Run(intake, work context.Context) {
@@ -77,7 +80,7 @@ func (c *Consumer) Run(intake, work context.Context) {
 func (c *Consumer) once(intake, work context.Context) error {
 	probe, err := c.gate.Wait(intake)
 	if err != nil {
-		return nil // intake is over
+		return err // intake is over
 	}
 	cons, err := openReconciler(intake, c.js, c.cfg.Durable)
 	if err != nil {
@@ -107,7 +110,13 @@ func (c *Consumer) probe(intake, work context.Context, cons jetstream.Consumer) 
 // pull works on callbacks until intake is over or the gate shuts, and then on
 // those it was sent already.
 func (c *Consumer) pull(intake, work context.Context, cons jetstream.Consumer) error {
-	messages, err := cons.Messages(jetstream.PullMaxMessages(c.cfg.InFlight))
+	messages, err := cons.Messages(
+		jetstream.PullMaxMessages(c.cfg.InFlight),
+		// The client asks for no more while it still sends a request, and
+		// where the answers are worked off in that moment, nothing makes it
+		// ask again but a missing heartbeat: the pull stalls for twice this.
+		jetstream.PullHeartbeat(pullHeartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(false),
+	)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -188,7 +189,7 @@ func (b *bench) run(t testing.TB, merchant string, inFlight int, p processorFunc
 	}
 	log := zap.New(core, zap.Hooks(func(e zapcore.Entry) error { r.warned <- e.Message; return nil }))
 	c := NewConsumer(ConsumerConfig{
-		Merchant: reconcile.Merchant{ID: merchant}, Durable: Reconciler(merchant, 10, 30*time.Second),
+		Merchant: reconcile.Merchant{ID: merchant}, Durable: Reconciler(merchant, 10, cmp.Or(b.ackWait, 30*time.Second)),
 		InFlight: inFlight, Timeout: patience,
 	}, b.js, p, g, r.seen, log)
 	go func() {

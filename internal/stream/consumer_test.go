@@ -122,6 +122,9 @@ func TestPoison(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newStreams(t)
+			if _, err := b.js.Publish(within(t), "parked.v1.collect.m0", nil); err != nil { // PARKED is not empty
+				t.Fatal(err)
+			}
 			if _, err := b.js.PublishMsg(within(t), &nats.Msg{Subject: test.subject, Header: test.header, Data: test.body}); err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +136,7 @@ func TestPoison(t *testing.T) {
 				t.Errorf("poison: %+v", got)
 			}
 			b.settled(t, "m1")
-			parked := b.messages(t, Parked)
+			parked := b.messages(t, Parked)[1:]
 			if len(parked) != 1 || parked[0].Subject != test.want || string(parked[0].Data) != string(test.body) {
 				t.Errorf("parked %+v, want it on %s", parked, test.want)
 			}
@@ -228,12 +231,18 @@ func TestWeakenedDurable(t *testing.T) {
 	b.settled(t, "m1")
 }
 
+// A pull request that is under way when a drain begins may be answered to
+// nobody: those callbacks come again after the ack wait. That is why the tests
+// of drains hold what was worked on against what was acknowledged, and have a
+// short ack wait.
+
 // TestGateShut: when the gateway is not worth asking any more, what was pulled
 // is finished, the rest stays in the stream, and one callback tries the gateway
 // before all go on.
 func TestGateShut(t *testing.T) {
 	const all, inFlight = 30, 2
 	b := newStreams(t)
+	b.ackWait = time.Second
 	b.store(t, "m1", all)
 	g := opened()
 	var first atomic.Bool
@@ -246,10 +255,9 @@ func TestGateShut(t *testing.T) {
 	receive(t, g.asked, "the first look at the gate")
 	receive(t, g.asked, "the look at the gate after the drain")
 	drained := len(r.seen)
-	if drained == all {
-		t.Fatal("all was pulled through a gate that was shut")
+	if drained == 0 || drained == all {
+		t.Fatalf("%d of %d were worked on before the gate was shut", drained, all)
 	}
-	eventually(t, "what was pulled is acknowledged", func() bool { return b.info(t, "m1").NumAckPending == 0 })
 
 	g.open(true)
 	receive(t, g.asked, "the look at the gate after the probe")
@@ -257,15 +265,19 @@ func TestGateShut(t *testing.T) {
 		t.Errorf("the gateway was tried with %d callbacks, want 1", probed)
 	}
 	g.open(false)
-	for range all {
-		if d := r.seen.next(t); d.Deliveries != 1 {
-			t.Errorf("callback %d came %d times: it was lost in the drain", d.StreamSequence, d.Deliveries)
+	done := map[uint64]bool{}
+	for len(done) < all {
+		d := r.seen.next(t)
+		if done[d.StreamSequence] {
+			t.Errorf("callback %d was acknowledged, and came again", d.StreamSequence)
 		}
+		done[d.StreamSequence] = true
 	}
 	b.settled(t, "m1")
 }
 
-// TestIntakeEnds: a stop finishes what was pulled, and pulls no more.
+// TestIntakeEnds: a stop finishes and acknowledges what is in hand, and pulls
+// no more.
 func TestIntakeEnds(t *testing.T) {
 	const all, inFlight = 30, 3
 	b := newStreams(t)
@@ -288,10 +300,16 @@ func TestIntakeEnds(t *testing.T) {
 	if err := b.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	i := b.info(t, "m1")
-	if i.NumAckPending != 0 || i.NumPending == 0 || uint64(len(r.seen)) != i.Delivered.Consumer {
-		t.Errorf("%d worked on; the server: %d delivered, %d not acknowledged, %d left",
-			len(r.seen), i.Delivered.Consumer, i.NumAckPending, i.NumPending)
+	worked := len(r.seen)
+	if worked < inFlight || worked == all {
+		t.Errorf("%d of %d were worked on after the stop, %d were in hand", worked, all, inFlight)
+	}
+	eventually(t, "what was worked on is acknowledged", func() bool {
+		i := b.info(t, "m1")
+		return int(i.Delivered.Consumer)-i.NumAckPending == worked
+	})
+	if i := b.info(t, "m1"); i.NumWaiting != 0 || int(i.NumPending) < all-worked-inFlight {
+		t.Errorf("still pulling after the stop: %d requests wait, %d are left", i.NumWaiting, i.NumPending)
 	}
 }
 

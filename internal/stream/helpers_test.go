@@ -34,6 +34,8 @@ type bench struct {
 	server *server.Server
 	nc     *nats.Conn
 	js     jetstream.JetStream
+
+	ackWait time.Duration // of the durables; 0: 30 s
 }
 
 // newBench starts a server with nothing on it.
@@ -41,7 +43,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	s := testserver.NATS(t)
 	nc, js := dial(t, s.ClientURL())
-	return &bench{s, nc, js}
+	return &bench{server: s, nc: nc, js: js}
 }
 
 // newStreams starts a server with the declared streams.
@@ -101,6 +103,9 @@ func (b *bench) messages(t testing.TB, name string) []*jetstream.RawStreamMsg {
 	}
 	state := s.CachedInfo().State
 	var all []*jetstream.RawStreamMsg
+	if state.Msgs == 0 {
+		return nil
+	}
 	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
 		m, err := s.GetMsg(within(t), seq)
 		if err != nil {

@@ -16,7 +16,7 @@ func fieldsOf(t testing.TB, err error) []string {
 	var fields []string
 	var walk func(error)
 	walk = func(err error) {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined errors are what is read
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, e := range joined.Unwrap() {
 				walk(e)
 			}

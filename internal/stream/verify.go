@@ -102,21 +102,27 @@ func verifyStream(want, got jetstream.StreamConfig) []error {
 func verifyBounds(want, got jetstream.StreamConfig) []error {
 	var errs []error
 	if got.Replicas < want.Replicas {
-		errs = append(errs, &TopologyError{Stream: want.Name, Field: "num_replicas",
-			Want: fmt.Sprintf("at least %d", want.Replicas), Got: fmt.Sprint(got.Replicas), Why: "durability is weaker than declared"})
+		errs = append(errs, &TopologyError{
+			Stream: want.Name, Field: "num_replicas",
+			Want: fmt.Sprintf("at least %d", want.Replicas), Got: fmt.Sprint(got.Replicas), Why: "durability is weaker than declared",
+		})
 	}
 	switch want.Name {
 	case Payments, Orders:
 		// The ledger outlives whatever can be replayed into it, or a late
 		// replay would tell an outcome again. 0 is for ever.
 		if got.MaxAge != 0 && got.MaxAge < want.MaxAge {
-			errs = append(errs, &TopologyError{Stream: want.Name, Field: "max_age",
-				Want: fmt.Sprintf("at least %s", want.MaxAge), Got: got.MaxAge.String(), Why: "a replayed callback would outlive its event and be told again"})
+			errs = append(errs, &TopologyError{
+				Stream: want.Name, Field: "max_age",
+				Want: fmt.Sprintf("at least %s", want.MaxAge), Got: got.MaxAge.String(), Why: "a replayed callback would outlive its event and be told again",
+			})
 		}
 	default:
 		if got.MaxAge != want.MaxAge {
-			errs = append(errs, &TopologyError{Stream: want.Name, Field: "max_age",
-				Want: want.MaxAge.String(), Got: got.MaxAge.String(), Why: "messages would vanish early, or outlive the ledger"})
+			errs = append(errs, &TopologyError{
+				Stream: want.Name, Field: "max_age",
+				Want: want.MaxAge.String(), Got: got.MaxAge.String(), Why: "messages would vanish early, or outlive the ledger",
+			})
 		}
 	}
 	return errs
@@ -149,13 +155,17 @@ func verifyConsumer(want, got jetstream.ConsumerConfig) error {
 	var errs []error
 	for _, r := range rules {
 		if r.want != r.got {
-			errs = append(errs, &TopologyError{Stream: Callbacks, Consumer: want.Durable, Field: r.field,
-				Want: fmt.Sprint(r.want), Got: fmt.Sprint(r.got), Why: r.why})
+			errs = append(errs, &TopologyError{
+				Stream: Callbacks, Consumer: want.Durable, Field: r.field,
+				Want: fmt.Sprint(r.want), Got: fmt.Sprint(r.got), Why: r.why,
+			})
 		}
 	}
 	if got.AckWait < want.AckWait {
-		errs = append(errs, &TopologyError{Stream: Callbacks, Consumer: want.Durable, Field: "ack_wait",
-			Want: "at least " + want.AckWait.String(), Got: got.AckWait.String(), Why: "a callback would be delivered again while it is worked on"})
+		errs = append(errs, &TopologyError{
+			Stream: Callbacks, Consumer: want.Durable, Field: "ack_wait",
+			Want: "at least " + want.AckWait.String(), Got: got.AckWait.String(), Why: "a callback would be delivered again while it is worked on",
+		})
 	}
 	return errors.Join(errs...)
 }

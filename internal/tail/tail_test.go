@@ -256,11 +256,17 @@ func TestHostileTextCannotDriveTheTerminal(t *testing.T) {
 		"amount":  `{"platOrderId":"P1","orderId":"A1","amount":%s,"fee":0,"status":1,"reverse":false,"remark":"","sign":"0"}`,
 	}
 	publish := map[string]func(){
-		"parked's reason":     func() { f.publish("parked.v1.collect.m1001", "", nats.Header{stream.HeaderReason: []string{unbroken(hostile)}}) },
-		"quarantine's reason": func() { f.publish("quarantine.v1.malformed.pay.m1001", "", nats.Header{stream.HeaderReason: []string{unbroken(hostile)}}) },
-		"event":               func() { f.publish("payments.v1.settled.collect.m1001.A1", fmt.Sprintf(`{"specversion":"1.0","type":%s}`, quoted), nil) },
-		"subject":             func() { f.publish("payments.v1.settled.collect.m1001.\x1b[2J\u202e", "{}", nil) },
-		"raw body":            func() { f.publish("callbacks.v1.collect.m1001.ab", hostile, nil) },
+		"parked's reason": func() {
+			f.publish("parked.v1.collect.m1001", "", nats.Header{stream.HeaderReason: []string{unbroken(hostile)}})
+		},
+		"quarantine's reason": func() {
+			f.publish("quarantine.v1.malformed.pay.m1001", "", nats.Header{stream.HeaderReason: []string{unbroken(hostile)}})
+		},
+		"event": func() {
+			f.publish("payments.v1.settled.collect.m1001.A1", fmt.Sprintf(`{"specversion":"1.0","type":%s}`, quoted), nil)
+		},
+		"subject":  func() { f.publish("payments.v1.settled.collect.m1001.\x1b[2J\u202e", "{}", nil) },
+		"raw body": func() { f.publish("callbacks.v1.collect.m1001.ab", hostile, nil) },
 	}
 	for name, body := range fields {
 		publish[name] = func() { f.publish("callbacks.v1.collect.m1001.ab", fmt.Sprintf(body, quoted), nil) }

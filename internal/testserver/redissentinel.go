@@ -36,7 +36,7 @@ func RedisSentinel(t testing.TB) *Sentinel {
 	s.Replica = Redis(t)
 	replica := redis.NewClient(&redis.Options{Addr: s.Replica.Addr})
 	defer func() { _ = replica.Close() }()
-	must(t, replica.SlaveOf(context.Background(), host, port).Err())
+	must(t, replica.ReplicaOf(context.Background(), host, port).Err())
 	awaitInfo(t, replica, "master_link_status:up")
 
 	binary, addr, dir := Binary(t, "redis-server"), FreeAddr(t), t.TempDir()

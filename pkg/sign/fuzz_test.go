@@ -89,7 +89,7 @@ func naiveCanonical(body []byte) (string, error) {
 
 func checkMalformed(t *testing.T, p sign.Params, err error) {
 	t.Helper()
-	m, ok := err.(*sign.MalformedError) //nolint:errorlint // documented as this type
+	m, ok := err.(*sign.MalformedError)
 	if !ok || m.Reason == "" || m.Detail == "" || p != nil {
 		t.Fatalf("error %#v beside %v", err, p)
 	}

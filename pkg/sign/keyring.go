@@ -1,7 +1,7 @@
 package sign
 
 import (
-	"crypto/md5" //nolint:gosec // the gateway's scheme prescribes MD5
+	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -32,7 +32,7 @@ func Sign(p Params, secret Secret) string {
 func sumWithKey(text []byte, secret Secret) [md5.Size]byte {
 	text = append(text, keyPrefix...)
 	text = append(text, secret...)
-	return md5.Sum(text) //nolint:gosec // the gateway's scheme prescribes MD5
+	return md5.Sum(text)
 }
 
 // Key is one signing key of a merchant. The ID names it in logs, metrics and

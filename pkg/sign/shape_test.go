@@ -196,7 +196,7 @@ func TestFormValuesAreText(t *testing.T) {
 		if want == "" && err != nil {
 			t.Errorf("%s: %v", form, err)
 		}
-		if m, _ := err.(*sign.MalformedError); want != "" && (m == nil || m.Reason != want) { //nolint:errorlint // documented as this type
+		if m, _ := err.(*sign.MalformedError); want != "" && (m == nil || m.Reason != want) {
 			t.Errorf("%s: error %v, want %s", form, err, want)
 		}
 	}

@@ -24,5 +24,5 @@ func run(source, out string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, []byte(text), 0o644)
+	return os.WriteFile(out, []byte(text), 0o600)
 }

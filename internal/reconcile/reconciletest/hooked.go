@@ -41,7 +41,7 @@ type hookedGateway struct {
 // Query wraps a fault as the contract of [reconcile.Gateway] asks.
 func (h hookedGateway) Query(ctx context.Context, orderID string) (reconcile.Answer, error) {
 	a, err := take(h.hook, StepQuery, func() (reconcile.Answer, error) { return h.gateway.Query(ctx, orderID) })
-	if _, ours := err.(*injected); ours { //nolint:errorlint // take wraps nothing
+	if _, ours := err.(*injected); ours {
 		err = &reconcile.Unavailable{Cause: "transport", Err: err}
 	}
 	return a, err

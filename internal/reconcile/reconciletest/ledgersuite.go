@@ -58,7 +58,7 @@ func (l ledgerUnderTest) refuses(e events.Event, expected uint64, want error) {
 		l.t.Fatalf("Append(%s, %d) = %d, %v; want %v", e.ID, expected, seq, err, want)
 	}
 	for _, other := range []error{reconcile.ErrConflict, reconcile.ErrExists} {
-		if other != want && errors.Is(err, other) { //nolint:errorlint // which of the two
+		if other != want && errors.Is(err, other) {
 			l.t.Fatalf("Append(%s, %d) = %v: two reasons", e.ID, expected, err)
 		}
 	}
