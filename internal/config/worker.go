@@ -89,7 +89,7 @@ type Reconcile struct {
 	// Longest delay before a callback is looked at again.
 	RetryMax time.Duration `env:"RETRY_MAX" envDefault:"60s"`
 	// Age at which a callback nobody could decide is given up on and kept in
-	// PARKED. Must be shorter than CALLBACKS_MAX_AGE, or it would be lost
+	// PARKED, once it was tried ATTEMPTS times. Must be shorter than CALLBACKS_MAX_AGE, or it would be lost
 	// first.
 	ParkAfter time.Duration `env:"PARK_AFTER" envDefault:"72h"`
 	// Order queries in a row that must fail before a merchant's gateway counts

@@ -77,7 +77,7 @@ func (g *Gateway) Query(ctx context.Context, orderID string) (reconcile.Answer, 
 		return reconcile.Answer{}, g.notAsked(CauseRate, wait)
 	}
 	if err := sleep(ctx, wait); err != nil {
-		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseRate, Err: err}
+		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseRate, NotAsked: true, Err: err}
 	}
 	if !g.breaker.TryAcquirePermit() {
 		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
@@ -112,7 +112,7 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 
 func (g *Gateway) notAsked(cause string, after time.Duration) error {
 	g.observer.Queried(cause, 0)
-	return &reconcile.Unavailable{Cause: cause, After: after}
+	return &reconcile.Unavailable{Cause: cause, After: after, NotAsked: true}
 }
 
 // read turns what the client brought into evidence, or into the lack of it.

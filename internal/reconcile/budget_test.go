@@ -88,35 +88,51 @@ func TestBackoff(t *testing.T) {
 	}
 
 	w := reconciletest.NewWorld()
-	w.Gateway.Says(reconciletest.OrderID, reconciletest.Reply{Err: &reconcile.Unavailable{Cause: "breaker_open", After: 45 * time.Second}})
+	w.Gateway.Says(reconciletest.OrderID, reconciletest.Reply{Err: &reconcile.Unavailable{Cause: "breaker_open", After: 45 * time.Second, NotAsked: true}})
 	if res := deliver(t, worker(w, "w"), push(collectOrder, succ, "1000")); res.After != 45*time.Second {
 		t.Errorf("the gateway is worth asking in 45 s, the callback comes back after %s", res.After)
 	}
+
+	// Waiting for the rate is no failure: the delay does not grow.
+	w.Gateway.Says(reconciletest.OrderID, reconciletest.Reply{Err: &reconcile.Unavailable{Cause: "rate", NotAsked: true}})
+	late := push(collectOrder, succ, "1000")
+	late.Deliveries = 30
+	if res := deliver(t, worker(w, "w"), late); res.After > 2*cfg.RetryMin {
+		t.Errorf("a callback that waits for its turn comes back after %s", res.After)
+	}
 }
 
-// TestParkAfterAge: outages end in PARKED at an age, whatever number of
-// deliveries; what can be decided is decided however old it is.
+// TestParkAfterAge: outages end in PARKED at an age, once the callback had its
+// tries; what can be decided is decided however old it is.
 func TestParkAfterAge(t *testing.T) {
 	cfg := reconciletest.Config()
+	tries := uint64(cfg.Attempts)
+	waiting := reconciletest.Reply{Err: &reconcile.Unavailable{Cause: "rate", NotAsked: true}}
 	for _, test := range []struct {
 		name string
 		hook reconciletest.Hook
 		says reconciletest.Reply
 		age  time.Duration
+		try  uint64
 		want reconcile.Disposition
 	}{
-		{"gateway down", reconciletest.NoFault, down, cfg.ParkAfter, reconcile.Redeliver},
-		{"gateway down, too old", reconciletest.NoFault, down, cfg.ParkAfter + 1, reconcile.Park},
-		{"ledger down", reconciletest.Always(reconciletest.Unapplied, reconciletest.StepAppend), paidReply, cfg.ParkAfter, reconcile.Redeliver},
-		{"ledger down, too old", reconciletest.Always(reconciletest.Unapplied, reconciletest.StepAppend), paidReply, cfg.ParkAfter + 1, reconcile.Park},
-		{"old and decided", reconciletest.NoFault, paidReply, 10 * cfg.ParkAfter, reconcile.Acknowledge},
-		{"old and lagging", reconciletest.NoFault, openReply, 10 * cfg.ParkAfter, reconcile.Redeliver},
+		{"gateway down", reconciletest.NoFault, down, cfg.ParkAfter, 100, reconcile.Redeliver},
+		{"gateway down, too old", reconciletest.NoFault, down, cfg.ParkAfter + 1, tries, reconcile.Park},
+		{"gateway down, too old at its first try", reconciletest.NoFault, down, 10 * cfg.ParkAfter, 1, reconcile.Redeliver},
+		{"gateway down, too old before its last try", reconciletest.NoFault, down, 10 * cfg.ParkAfter, tries - 1, reconcile.Redeliver},
+		{"waiting for its turn, too old", reconciletest.NoFault, waiting, 10 * cfg.ParkAfter, 100, reconcile.Redeliver},
+		{"ledger down", reconciletest.Always(reconciletest.Unapplied, reconciletest.StepAppend), paidReply, cfg.ParkAfter, 100, reconcile.Redeliver},
+		{"ledger down, too old", reconciletest.Always(reconciletest.Unapplied, reconciletest.StepAppend), paidReply, cfg.ParkAfter + 1, tries, reconcile.Park},
+		{"old and decided", reconciletest.NoFault, paidReply, 10 * cfg.ParkAfter, 100, reconcile.Acknowledge},
+		{"old and lagging", reconciletest.NoFault, openReply, 10 * cfg.ParkAfter, 100, reconcile.Redeliver},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := reconciletest.NewWorld()
 			w.Gateway.Says(reconciletest.OrderID, test.says)
 			w.Clock.Advance(test.age)
-			res := deliver(t, w.Worker("w", 1, cfg, test.hook), push(collectOrder, succ, "1000"))
+			d := push(collectOrder, succ, "1000")
+			d.Deliveries = test.try
+			res := deliver(t, w.Worker("w", 1, cfg, test.hook), d)
 			if res.Disposition != test.want {
 				t.Errorf("%s, want %s (%+v)", res.Disposition, test.want, res)
 			}

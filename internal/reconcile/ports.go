@@ -82,7 +82,10 @@ type Gateway interface {
 type Unavailable struct {
 	Cause string        // short, stable, for metrics: "rate", "breaker_open", "transport", …
 	After time.Duration // when it is worth asking again; 0 = unknown
-	Err   error
+	// NotAsked says that it is on our side: the rate, or a gateway that is left
+	// alone. The callback has not had its turn yet.
+	NotAsked bool
+	Err      error
 }
 
 func (e *Unavailable) Error() string {
@@ -118,9 +121,6 @@ type Ledger interface {
 	// OpenReviews returns the order's reviews that no resolution closes,
 	// oldest first.
 	OpenReviews(ctx context.Context, merchant, orderID string) ([]Entry, error)
-	// Contains reports whether the ledger reaches up to sequence: a done mark
-	// above its end comes from before a backup was restored.
-	Contains(ctx context.Context, sequence uint64) (bool, error)
 }
 
 // Orders knows the submitted orders.

@@ -85,16 +85,16 @@ func (w *work) claim(ctx context.Context) bool {
 	}
 }
 
-// alreadyTold trusts a done mark only where the ledger reaches that far, and
-// only while its event is the order's last: once another outcome took its
-// place, the same push again says that a state came back.
+// alreadyTold trusts a done mark only while its event is the order's last: once
+// another outcome took its place, the same push again says that a state came
+// back. A mark from before a backup was restored names no last event either.
 func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
-	ok, err := w.isLast(ctx, sequence)
+	last, err := w.ledger.Last(ctx, w.d.Order.Merchant, w.d.Order.OrderID)
 	switch {
 	case err != nil:
 		w.fail(err)
 		return true
-	case ok:
+	case last.sequence() == sequence:
 		w.res.Disposition, w.res.Cause, w.res.Sequence = Acknowledge, "done", sequence
 		return true
 	default:
@@ -102,14 +102,6 @@ func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
 		w.res.Claim = ClaimUnguarded // a query more, never an event more
 		return false
 	}
-}
-
-func (w *work) isLast(ctx context.Context, sequence uint64) (bool, error) {
-	if ok, err := w.ledger.Contains(ctx, sequence); err != nil || !ok {
-		return false, err
-	}
-	last, err := w.ledger.Last(ctx, w.d.Order.Merchant, w.d.Order.OrderID)
-	return last != nil && last.Sequence == sequence, err
 }
 
 // finish maps what came of the look to the claim and the disposition.
@@ -127,7 +119,7 @@ func (w *work) finish(ctx context.Context, err error) {
 	switch d := w.res.Decision; d.Verdict {
 	case Retry:
 		w.claims.Release(ctx, w.key, w.token, true)
-		w.redeliver("", w.backoff(w.res.Attempts))
+		w.redeliver("undecided", w.backoff(w.res.Attempts))
 		w.record(nil)
 		return
 	case Ignore:
@@ -155,14 +147,25 @@ func (w *work) fail(err error) {
 	case errors.As(err, &unfit):
 		w.res.Disposition, w.res.Cause = Park, "unfit"
 		return
+	case errors.As(err, &unavailable) && unavailable.NotAsked:
+		// It waits for its turn: that is no failure of its own, so the delay
+		// does not grow and its age does not count.
+		w.redeliver("unavailable", max(unavailable.After, w.backoff(0)))
+		return
 	case errors.As(err, &unavailable):
 		cause, after = "unavailable", unavailable.After
 	}
-	if w.clock().Sub(w.d.ReceivedAt) > w.cfg.ParkAfter {
+	if w.givenUp() {
 		w.res.Disposition, w.res.Cause = Park, "expired"
 		return
 	}
 	w.redeliver(cause, max(after, w.backoff(int(min(w.d.Deliveries, 64))-1)))
+}
+
+// givenUp: the callback is old, and was tried often enough. One that lay in the
+// stream while no worker ran is old at its first try.
+func (w *work) givenUp() bool {
+	return w.clock().Sub(w.d.ReceivedAt) > w.cfg.ParkAfter && w.d.Deliveries >= uint64(w.cfg.Attempts)
 }
 
 func (w *work) redeliver(cause string, after time.Duration) {

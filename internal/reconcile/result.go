@@ -38,7 +38,7 @@ func (d Disposition) String() string {
 type Result struct {
 	Disposition Disposition
 	After       time.Duration // with Redeliver
-	// Cause names why, where no decision does: "done" (a repeat), "held",
+	// Cause names why: "done" (a repeat), "held", "undecided" (see Decision),
 	// "unavailable", "ledger", "unfit" (no event can be made of it), "expired" (too
 	// old to go on by itself).
 	Cause string

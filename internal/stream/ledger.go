@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,7 +21,6 @@ type Ledger struct {
 	js      jetstream.JetStream
 	stream  jetstream.Stream
 	timeout time.Duration
-	reached atomic.Uint64 // the highest sequence known to be stored
 }
 
 var _ reconcile.Ledger = (*Ledger)(nil)
@@ -33,9 +31,7 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, timeout time.Durati
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", Payments, err)
 	}
-	l := &Ledger{js: js, stream: s, timeout: timeout}
-	l.reach(s.CachedInfo().State.LastSeq)
-	return l, nil
+	return &Ledger{js: js, stream: s, timeout: timeout}, nil
 }
 
 // Append implements reconcile.Ledger. The guard spans the order's outcomes and
@@ -57,7 +53,6 @@ func (l *Ledger) Append(ctx context.Context, e events.Event, expected uint64) (u
 	if err != nil {
 		return 0, l.refused(ctx, msg.Subject, err)
 	}
-	l.reach(ack.Sequence)
 	return ack.Sequence, nil
 }
 
@@ -104,7 +99,6 @@ func (l *Ledger) last(ctx context.Context, filter string) (*reconcile.Entry, err
 	if err != nil {
 		return nil, fmt.Errorf("message %d of %s is no event of ours: %w", raw.Sequence, Payments, err)
 	}
-	l.reach(raw.Sequence)
 	return &reconcile.Entry{Sequence: raw.Sequence, Event: e}, nil
 }
 
@@ -149,28 +143,4 @@ func (l *Ledger) subjects(ctx context.Context, filter string) (map[string]uint64
 		return nil, fmt.Errorf("list %s: %w", filter, err)
 	}
 	return info.State.Subjects, nil
-}
-
-// Contains implements reconcile.Ledger. What was seen stored needs no asking.
-func (l *Ledger) Contains(ctx context.Context, sequence uint64) (bool, error) {
-	if sequence <= l.reached.Load() {
-		return true, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	info, err := l.stream.Info(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read the state of %s: %w", Payments, err)
-	}
-	l.reach(info.State.LastSeq)
-	return sequence <= info.State.LastSeq, nil
-}
-
-func (l *Ledger) reach(sequence uint64) {
-	for {
-		known := l.reached.Load()
-		if sequence <= known || l.reached.CompareAndSwap(known, sequence) {
-			return
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,25 +223,6 @@ func TestForeignMessages(t *testing.T) {
 	}
 	if s, err := orders.Submitted(within(t), order.Merchant, order.OrderID); err == nil || !strings.Contains(err.Error(), "message 1 of ORDERS") {
 		t.Errorf("Submitted = %+v, %v", s, err)
-	}
-}
-
-// TestContainsSeesOthers: what another process stored counts, without a read
-// where this one knows already.
-func TestContainsSeesOthers(t *testing.T) {
-	b := newStreams(t)
-	mine, theirs := openLedger(t, b), openLedger(t, b)
-	seq, err := theirs.Append(within(t), reconciletest.Outcome(reconciletest.Order(events.FlowPay, "A"), events.OutcomeSettled, "1"), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok, err := mine.Contains(within(t), seq); err != nil || !ok {
-		t.Errorf("Contains = %v, %v", ok, err)
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if ok, err := mine.Contains(ended, seq); err != nil || !ok {
-		t.Errorf("what is known was asked for again: %v, %v", ok, err)
 	}
 }
 

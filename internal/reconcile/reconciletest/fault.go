@@ -18,7 +18,6 @@ const (
 	StepForget      Step = "forget"
 	StepLast        Step = "last"
 	StepOpenReviews Step = "open reviews"
-	StepContains    Step = "contains"
 	StepSubmitted   Step = "submitted"
 )
 

@@ -64,10 +64,6 @@ func (h hookedLedger) OpenReviews(ctx context.Context, merchant, orderID string)
 	return take(h.hook, StepOpenReviews, func() ([]reconcile.Entry, error) { return h.ledger.OpenReviews(ctx, merchant, orderID) })
 }
 
-func (h hookedLedger) Contains(ctx context.Context, sequence uint64) (bool, error) {
-	return take(h.hook, StepContains, func() (bool, error) { return h.ledger.Contains(ctx, sequence) })
-}
-
 type hookedOrders struct {
 	hook   Hook
 	orders reconcile.Orders

@@ -107,13 +107,6 @@ func (l *Ledger) OpenReviews(ctx context.Context, merchant, orderID string) ([]r
 	return open, nil
 }
 
-// Contains implements reconcile.Ledger.
-func (l *Ledger) Contains(ctx context.Context, sequence uint64) (bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return sequence <= uint64(len(l.stored)), ctx.Err()
-}
-
 // Entries are all events, oldest first.
 func (l *Ledger) Entries() []reconcile.Entry {
 	l.mu.Lock()

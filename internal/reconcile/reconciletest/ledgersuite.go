@@ -22,7 +22,6 @@ func LedgerSuite(t *testing.T, open func(testing.TB) reconcile.Ledger) {
 		"guard is per order":  testGuardPerOrder,
 		"reviews":             testReviews,
 		"open reviews":        testOpenReviews,
-		"contains":            testContains,
 		"race":                testRace,
 		"context":             testLedgerContext,
 		"empty":               testEmpty,
@@ -225,18 +224,6 @@ func testResolvedOnce(_ *testing.T, l ledgerUnderTest) {
 	l.refuses(review, 0, reconcile.ErrExists) // and it does not open again
 }
 
-func testContains(t *testing.T, l ledgerUnderTest) {
-	var end uint64
-	for _, id := range []string{"A", "B", "C"} {
-		end = l.stores(Outcome(Order(events.FlowCollect, id), events.OutcomeSettled, "1000"), 0)
-	}
-	for sequence, want := range map[uint64]bool{1: true, end: true, end + 1: false, end + 1000: false} {
-		if got, err := l.Contains(t.Context(), sequence); err != nil || got != want {
-			t.Errorf("Contains(%d) = %v, %v with the end at %d", sequence, got, err, end)
-		}
-	}
-}
-
 // testRace lets contradictory outcomes of one order race: one is stored.
 func testRace(t *testing.T, l ledgerUnderTest) {
 	const emitters = 16
@@ -276,8 +263,5 @@ func testLedgerContext(t *testing.T, l ledgerUnderTest) {
 	}
 	if _, err := l.OpenReviews(ctx, MerchantID, OrderID); err == nil {
 		t.Error("OpenReviews without time says that there are none")
-	}
-	if _, err := l.Contains(ctx, 1<<40); err == nil {
-		t.Error("Contains without time says that it ends before")
 	}
 }
