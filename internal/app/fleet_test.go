@@ -269,15 +269,30 @@ func TestWorkerFollowsTheMerchantsFile(t *testing.T) {
 	}
 }
 
-// With one merchant's gateway dead, another merchant's callbacks are decided.
-func TestWorkerDecidesBesideADeadGateway(t *testing.T) {
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
+// deadGateway is the address of a gateway that hangs up on everybody. It keeps
+// its port, which somebody else might get otherwise.
+func deadGateway(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "http://" + dead.Addr().String()
-	_ = dead.Close()
-	s := newSite(t, merchant{id: "m1", gateway: address}, merchant{id: "m2"})
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// With one merchant's gateway dead, another merchant's callbacks are decided.
+func TestWorkerDecidesBesideADeadGateway(t *testing.T) {
+	s := newSite(t, merchant{id: "m1", gateway: deadGateway(t)}, merchant{id: "m2"})
 	w, _ := s.startWorker(s.worker())
 	const orders = 30
 	for i := range orders {

@@ -59,7 +59,7 @@ func TestRedisClusterConforms(t *testing.T) {
 			if _, err := store.Claim(t.Context(), key, "a", time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			if err := store.Release(t.Context(), key, "b", true); err != nil {
+			if err := store.Release(t.Context(), key, "b", dedupetest.Reason); err != nil {
 				t.Fatal(err)
 			}
 		}

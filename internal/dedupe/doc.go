@@ -8,7 +8,7 @@
 //	claim    SET key claim:<token> NX GET PX lease   nil: owned · claim:…: held · done:<seq>: done
 //	done     SET key done:<seq> PX ttl               whoever holds it: the ledger has the event
 //	release  if GET key = claim:<token> then DEL key
-//	attempts INCR key:attempts, PEXPIRE              conclusive looks spent
+//	attempts HINCRBY key:attempts <reason>, PEXPIRE  conclusive looks spent
 //
 // The token names one delivery: a claim whose lease ran out and was taken by
 // another can't be released by its first owner. Done is written only after the

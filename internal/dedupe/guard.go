@@ -2,6 +2,7 @@ package dedupe
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ func (g *Guard) Claim(ctx context.Context, key, token string, lease time.Duratio
 	if !g.ok("claim", err) {
 		c = reconcile.Claim{State: reconcile.ClaimUnguarded}
 	}
-	c.Attempts = max(c.Attempts, g.local.get(key))
+	c.Attempts = g.local.atLeast(key, c.Attempts)
 	return c
 }
 
@@ -50,9 +51,9 @@ func (g *Guard) Done(ctx context.Context, key string, sequence uint64) {
 }
 
 // Release implements reconcile.Claims.
-func (g *Guard) Release(ctx context.Context, key, token string, spent bool) {
-	if !g.ok("release", g.store.Release(ctx, key, token, spent)) && spent {
-		g.local.add(key)
+func (g *Guard) Release(ctx context.Context, key, token string, spent reconcile.Reason) {
+	if !g.ok("release", g.store.Release(ctx, key, token, spent)) && spent != "" {
+		g.local.add(key, spent)
 	}
 }
 
@@ -73,26 +74,40 @@ func (g *Guard) ok(operation string, err error) bool {
 type localAttempts struct {
 	mu    sync.Mutex
 	limit int
-	n     map[string]int
+	n     map[string]reconcile.Attempts
 }
 
 func newLocalAttempts(limit int) *localAttempts {
-	return &localAttempts{limit: limit, n: map[string]int{}}
+	return &localAttempts{limit: limit, n: map[string]reconcile.Attempts{}}
 }
 
-func (l *localAttempts) get(key string) int {
+// atLeast returns, for each reason, the greater of what the store and this
+// process have counted.
+func (l *localAttempts) atLeast(key string, stored reconcile.Attempts) reconcile.Attempts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.n[key]
-}
-
-func (l *localAttempts) add(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, found := l.n[key]; !found && len(l.n) >= l.limit {
-		clear(l.n)
+	if len(l.n[key]) == 0 {
+		return stored
 	}
-	l.n[key]++
+	all := maps.Clone(l.n[key])
+	for reason, n := range stored {
+		all[reason] = max(all[reason], n)
+	}
+	return all
+}
+
+func (l *localAttempts) add(key string, reason reconcile.Reason) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts, found := l.n[key]
+	if !found {
+		if len(l.n) >= l.limit {
+			clear(l.n)
+		}
+		counts = reconcile.Attempts{}
+		l.n[key] = counts
+	}
+	counts[reason]++
 }
 
 func (l *localAttempts) drop(key string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func (f *flaky) Done(ctx context.Context, key string, sequence uint64) error {
 	return f.do("done", func() error { return f.Store.Done(ctx, key, sequence) })
 }
 
-func (f *flaky) Release(ctx context.Context, key, token string, spent bool) error {
+func (f *flaky) Release(ctx context.Context, key, token string, spent reconcile.Reason) error {
 	return f.do("release", func() error { return f.Store.Release(ctx, key, token, spent) })
 }
 
@@ -68,9 +69,19 @@ func newFlakyGuard() (*Guard, *flaky, *failures) {
 	return NewGuard(store, seen), store, seen
 }
 
+// looked is the reason of every look here.
+const looked = reconcile.ReasonLagging
+
+func spent(n int) reconcile.Attempts {
+	if n == 0 {
+		return nil
+	}
+	return reconcile.Attempts{looked: n}
+}
+
 func expectClaim(t *testing.T, g *Guard, token string, want reconcile.Claim) {
 	t.Helper()
-	if got := g.Claim(t.Context(), "k", token, time.Minute); got != want {
+	if got := g.Claim(t.Context(), "k", token, time.Minute); !reflect.DeepEqual(got, want) {
 		t.Fatalf("claim for %s: got %+v, want %+v", token, got, want)
 	}
 }
@@ -80,8 +91,8 @@ func TestGuardPassesThrough(t *testing.T) {
 	ctx := t.Context()
 	expectClaim(t, g, "a", reconcile.Claim{State: reconcile.ClaimOwned})
 	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimHeld})
-	g.Release(ctx, "k", "a", true)
-	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: 1})
+	g.Release(ctx, "k", "a", looked)
+	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent(1)})
 	g.Done(ctx, "k", 9)
 	expectClaim(t, g, "c", reconcile.Claim{State: reconcile.ClaimDone, Sequence: 9})
 	g.Forget(ctx, "k")
@@ -96,7 +107,7 @@ func TestGuardTellsOfEveryFailure(t *testing.T) {
 		ctx := t.Context()
 		expectClaim(t, g, "a", reconcile.Claim{State: reconcile.ClaimUnguarded})
 		seen.expect(t, "claim: gone for the test")
-		g.Release(ctx, "k", "a", false)
+		g.Release(ctx, "k", "a", "")
 		seen.expect(t, "release: gone for the test")
 		g.Done(ctx, "k", 1)
 		seen.expect(t, "done: gone for the test")
@@ -111,17 +122,17 @@ func TestGuardTellsOfEveryFailure(t *testing.T) {
 func TestGuardCountsWhileTheStoreIsGone(t *testing.T) {
 	g, store, seen := newFlakyGuard()
 	ctx := t.Context()
-	g.Release(ctx, "k", "a", true)
+	g.Release(ctx, "k", "a", looked)
 	store.fails = []string{"claim", "release"}
 	for attempts := range 4 {
-		expectClaim(t, g, "a", reconcile.Claim{State: reconcile.ClaimUnguarded, Attempts: attempts})
-		g.Release(ctx, "k", "a", true)
-		g.Release(ctx, "k", "a", false) // counts nothing
+		expectClaim(t, g, "a", reconcile.Claim{State: reconcile.ClaimUnguarded, Attempts: spent(attempts)})
+		g.Release(ctx, "k", "a", looked)
+		g.Release(ctx, "k", "a", "") // counts nothing
 	}
 	store.fails = nil
 	// The store knows of one, this process of four.
-	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: 4})
-	expectClaim(t, g, "c", reconcile.Claim{State: reconcile.ClaimHeld, Attempts: 4})
+	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent(4)})
+	expectClaim(t, g, "c", reconcile.Claim{State: reconcile.ClaimHeld, Attempts: spent(4)})
 	*seen = nil
 	g.Done(ctx, "k", 3)
 	g.Forget(ctx, "k")
@@ -134,15 +145,15 @@ func TestGuardCountsWhileTheStoreIsGone(t *testing.T) {
 func TestGuardCountsOnce(t *testing.T) {
 	g, store, _ := newFlakyGuard()
 	store.fails, store.applied = []string{"release"}, true
-	g.Release(t.Context(), "k", "a", true)
-	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: 1})
+	g.Release(t.Context(), "k", "a", looked)
+	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent(1)})
 }
 
 // TestGuardDoneClearsWithoutTheStore: what the ledger has needs no attempts.
 func TestGuardDoneClearsWithoutTheStore(t *testing.T) {
 	g, store, _ := newFlakyGuard()
 	store.fails = []string{"claim", "done", "release"}
-	g.Release(t.Context(), "k", "a", true)
+	g.Release(t.Context(), "k", "a", looked)
 	g.Done(t.Context(), "k", 1)
 	expectClaim(t, g, "b", reconcile.Claim{State: reconcile.ClaimUnguarded})
 }
@@ -152,8 +163,8 @@ func TestLocalAttemptsAreBounded(t *testing.T) {
 	l := newLocalAttempts(limit)
 	for i := range 100 * limit {
 		key := fmt.Sprint(i)
-		l.add(key)
-		if got := l.get(key); got != 1 {
+		l.add(key, looked)
+		if got := l.atLeast(key, nil).Total(); got != 1 {
 			t.Fatalf("%s: got %d attempts, want 1", key, got)
 		}
 		if len(l.n) > limit {
@@ -161,13 +172,13 @@ func TestLocalAttemptsAreBounded(t *testing.T) {
 		}
 	}
 	last := fmt.Sprint(100*limit - 1)
-	l.add(last)
-	l.add(last)
-	if got := l.get(last); got != 3 {
+	l.add(last, looked)
+	l.add(last, looked)
+	if got := l.atLeast(last, nil).Total(); got != 3 {
 		t.Errorf("a key that is known counts on when full: got %d, want 3", got)
 	}
 	l.drop(last)
-	if got := l.get(last); got != 0 {
+	if got := l.atLeast(last, nil).Total(); got != 0 {
 		t.Errorf("dropped: got %d, want 0", got)
 	}
 }

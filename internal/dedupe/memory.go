@@ -2,6 +2,7 @@ package dedupe
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type entry struct {
 }
 
 type attempts struct {
-	n     int
+	n     reconcile.Attempts
 	until time.Time
 }
 
@@ -40,9 +41,9 @@ func (m *Memory) Claim(_ context.Context, key, token string, lease time.Duration
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.clock()
-	spent := 0
+	var spent reconcile.Attempts
 	if a := m.attempts[key]; now.Before(a.until) {
-		spent = a.n
+		spent = maps.Clone(a.n)
 	}
 	e, found := m.entries[key]
 	switch {
@@ -68,16 +69,17 @@ func (m *Memory) Done(_ context.Context, key string, sequence uint64) error {
 }
 
 // Release implements Store.
-func (m *Memory) Release(_ context.Context, key, token string, spent bool) error {
+func (m *Memory) Release(_ context.Context, key, token string, spent reconcile.Reason) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.clock()
-	if spent {
+	if spent != "" {
 		a := m.attempts[key]
-		if !now.Before(a.until) {
-			a.n = 0
+		if a.n == nil || !now.Before(a.until) {
+			a.n = reconcile.Attempts{}
 		}
-		m.attempts[key] = attempts{n: a.n + 1, until: now.Add(m.doneTTL)}
+		a.n[spent]++
+		m.attempts[key] = attempts{n: a.n, until: now.Add(m.doneTTL)}
 	}
 	if e := m.entries[key]; e.token == token && token != "" {
 		delete(m.entries, key)

@@ -41,7 +41,7 @@ func (r *Redis) attempts(key string) string { return r.key(key) + ":attempts" }
 func (r *Redis) Claim(ctx context.Context, key, token string, lease time.Duration) (reconcile.Claim, error) {
 	pipe := r.client.Pipeline()
 	set := pipe.SetArgs(ctx, r.key(key), claimPrefix+token, redis.SetArgs{Mode: "NX", Get: true, TTL: lease})
-	count := pipe.Get(ctx, r.attempts(key))
+	count := pipe.HGetAll(ctx, r.attempts(key))
 	// Exec returns the first command's error, and redis.Nil is one here: the
 	// commands' own errors say which failed.
 	_, _ = pipe.Exec(ctx)
@@ -51,8 +51,8 @@ func (r *Redis) Claim(ctx context.Context, key, token string, lease time.Duratio
 	if err != nil && !free {
 		return reconcile.Claim{}, fmt.Errorf("claim: %w", err)
 	}
-	attempts, err := count.Int()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	attempts, err := parseAttempts(count)
+	if err != nil {
 		return reconcile.Claim{}, fmt.Errorf("read attempts: %w", err)
 	}
 	// The client sends again what got no answer. A claim that was applied all
@@ -63,8 +63,24 @@ func (r *Redis) Claim(ctx context.Context, key, token string, lease time.Duratio
 	return parseTaken(old, attempts)
 }
 
+func parseAttempts(count *redis.MapStringStringCmd) (reconcile.Attempts, error) {
+	fields, err := count.Result()
+	if err != nil || len(fields) == 0 {
+		return nil, err
+	}
+	attempts := reconcile.Attempts{}
+	for reason, text := range fields {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		attempts[reconcile.Reason(reason)] = n
+	}
+	return attempts, nil
+}
+
 // parseTaken reads what stands where a claim was to go.
-func parseTaken(old string, attempts int) (reconcile.Claim, error) {
+func parseTaken(old string, attempts reconcile.Attempts) (reconcile.Claim, error) {
 	if strings.HasPrefix(old, claimPrefix) {
 		return reconcile.Claim{State: reconcile.ClaimHeld, Attempts: attempts}, nil
 	}
@@ -88,8 +104,8 @@ func (r *Redis) Done(ctx context.Context, key string, sequence uint64) error {
 }
 
 var releaseScript = redis.NewScript(`
-if ARGV[2] == "1" then
-  redis.call("INCR", KEYS[2])
+if ARGV[2] ~= "" then
+  redis.call("HINCRBY", KEYS[2], ARGV[2], 1)
   redis.call("PEXPIRE", KEYS[2], ARGV[3])
 end
 if redis.call("GET", KEYS[1]) == ARGV[1] then
@@ -98,13 +114,9 @@ end
 return 0`)
 
 // Release implements Store.
-func (r *Redis) Release(ctx context.Context, key, token string, spent bool) error {
-	flag := "0"
-	if spent {
-		flag = "1"
-	}
+func (r *Redis) Release(ctx context.Context, key, token string, spent reconcile.Reason) error {
 	err := releaseScript.Run(ctx, r.client, []string{r.key(key), r.attempts(key)},
-		claimPrefix+token, flag, r.doneTTL.Milliseconds()).Err()
+		claimPrefix+token, string(spent), r.doneTTL.Milliseconds()).Err()
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}

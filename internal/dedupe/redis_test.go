@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -129,7 +130,7 @@ func TestRedisLeaseRunsOut(t *testing.T) {
 	if took := time.Since(begun); took < short {
 		t.Errorf("a lease of %s ended after %s", short, took)
 	}
-	if err := store.Release(ctx, "k", "a", false); err != nil {
+	if err := store.Release(ctx, "k", "a", ""); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := store.Claim(ctx, "k", "c", time.Hour); err != nil || c.State != reconcile.ClaimHeld {
@@ -152,12 +153,12 @@ func TestRedisAgreesWithMemory(t *testing.T) {
 				k, tok := key.Draw(rt, "key"), token.Draw(rt, "token")
 				want, _ := memory.Claim(ctx, k, tok, time.Minute)
 				got, err := server.Claim(ctx, k, tok, time.Minute)
-				if err != nil || got != want {
+				if err != nil || !reflect.DeepEqual(got, want) {
 					rt.Fatalf("claim: Redis %+v, %v; memory %+v", got, err, want)
 				}
 			},
 			"release": func(rt *rapid.T) {
-				k, tok, spent := key.Draw(rt, "key"), token.Draw(rt, "token"), rapid.Bool().Draw(rt, "spent")
+				k, tok, spent := key.Draw(rt, "key"), token.Draw(rt, "token"), rapid.SampledFrom([]reconcile.Reason{"", dedupetest.Reason, reconcile.ReasonByQuery}).Draw(rt, "spent")
 				same(rt, memory.Release(ctx, k, tok, spent), server.Release(ctx, k, tok, spent))
 			},
 			"done": func(rt *rapid.T) {
@@ -194,7 +195,7 @@ func TestRedisClaimIsOneRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"set get"}
+	want := []string{"set hgetall"}
 	if diff := cmp.Diff(want, trips.sent); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -234,7 +235,7 @@ func TestRedisForeignValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := store.Claim(t.Context(), "k", "a", time.Minute)
-		if err == nil || err.Error() != foreign || c != (reconcile.Claim{}) {
+		if err == nil || err.Error() != foreign || !reflect.DeepEqual(c, reconcile.Claim{}) {
 			t.Errorf("%q: got %+v, %v", value, c, err)
 		}
 		if now, _ := mini.Get("p:{k}"); now != value {
@@ -260,7 +261,7 @@ func TestRedisErrors(t *testing.T) {
 	for want, err := range map[string]error{
 		"claim: BUSY for the test":     claim,
 		"mark done: BUSY for the test": store.Done(ctx, "k", 1),
-		"release: BUSY for the test":   store.Release(ctx, "k", "a", true),
+		"release: BUSY for the test":   store.Release(ctx, "k", "a", dedupetest.Reason),
 		"forget: BUSY for the test":    store.Forget(ctx, "k"),
 	} {
 		if err == nil || err.Error() != want {
@@ -280,13 +281,13 @@ func TestMemoryFlush(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	same(store.Release(ctx, "spent", "a", true))
+	same(store.Release(ctx, "spent", "a", dedupetest.Reason))
 	same(store.Done(ctx, "done", 1))
 	_, err := store.Claim(ctx, "held", "a", time.Minute)
 	same(err)
 	store.Flush()
 	for _, key := range []string{"spent", "done", "held"} {
-		if c, err := store.Claim(ctx, key, "b", time.Minute); err != nil || c != (reconcile.Claim{State: reconcile.ClaimOwned}) {
+		if c, err := store.Claim(ctx, key, "b", time.Minute); err != nil || !reflect.DeepEqual(c, reconcile.Claim{State: reconcile.ClaimOwned}) {
 			t.Errorf("%s: got %+v, %v", key, c, err)
 		}
 	}

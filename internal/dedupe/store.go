@@ -17,9 +17,9 @@ type Store interface {
 	// Done marks key done with a ledger sequence, over whatever stands there,
 	// and forgets its attempts.
 	Done(ctx context.Context, key string, sequence uint64) error
-	// Release removes the claim if token holds it; with spent it adds one to
-	// the attempts, whoever holds the key now.
-	Release(ctx context.Context, key, token string, spent bool) error
+	// Release removes the claim if token holds it; with a reason in spent it
+	// adds one to the attempts for that reason, whoever holds the key now.
+	Release(ctx context.Context, key, token string, spent reconcile.Reason) error
 	// Forget removes a done mark; a claim stays.
 	Forget(ctx context.Context, key string) error
 }

@@ -3,7 +3,6 @@ package orderapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -61,7 +60,7 @@ const (
 	CauseRefused   = "refused" // a 400 that says nothing about the order
 	CauseAnomaly   = "anomaly" // a 500
 	CauseTransport = "transport"
-	CauseAnswer    = "bad_answer"
+	CauseAnswer    = "bad_answer" // not the API's form: nothing is known of the order
 	CauseOther     = "other"
 )
 
@@ -97,17 +96,23 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 		g.breaker.RecordSuccess()
 		g.observer.Queried(name(answer), time.Since(begun))
 	case errors.As(err, &unavailable):
-		// The worker's own end, or a question that can't be put, says nothing
-		// about the gateway; the permit goes back as a success, and the next
-		// question finds out.
-		if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, gateway.ErrInvalidRequest) {
-			g.breaker.RecordSuccess()
-		} else {
+		// A gateway that answers is there, whatever it says: a refusal or an
+		// anomaly may be about this order alone, and a few of those must not
+		// stop a merchant. The worker's own end says nothing, and gives the
+		// permit back the same way; the next question finds out.
+		if silent(unavailable) && !errors.Is(ctx.Err(), context.Canceled) {
 			g.breaker.RecordFailure()
+		} else {
+			g.breaker.RecordSuccess()
 		}
 		g.observer.Queried(unavailable.Cause, time.Since(begun))
 	}
 	return answer, err
+}
+
+// silent: no answer came that could be read as one of the API's.
+func silent(u *reconcile.Unavailable) bool {
+	return u.Cause == CauseTransport || u.Cause == CauseOther && !errors.Is(u.Err, gateway.ErrInvalidRequest)
 }
 
 func (g *Gateway) notAsked(cause string, after time.Duration) error {
@@ -121,29 +126,30 @@ func read(o gateway.Order, err error) (reconcile.Answer, error) {
 	var answer *gateway.AnswerError
 	switch {
 	case err == nil:
-		return evidence(o)
+		return evidence(o), nil
 	case errors.As(err, &notFound):
 		return reconcile.Answer{Sandbox: notFound.Sandbox}, nil
 	case errors.As(err, &answer) && answer.Mismatch:
 		return reconcile.Answer{OtherOrder: true, Sandbox: answer.Sandbox}, nil
+	case errors.As(err, &answer) && answer.InData:
+		return reconcile.Answer{Unreadable: true, Sandbox: answer.Sandbox}, nil
 	default:
 		return reconcile.Answer{}, &reconcile.Unavailable{Cause: causeOf(err), Err: err}
 	}
 }
 
-func evidence(o gateway.Order) (reconcile.Answer, error) {
-	amount, err := amountOf(o.Amount, o.AmountKnown)
-	if err != nil {
-		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseAnswer, Err: fmt.Errorf("amount: %w", err)}
-	}
-	fee, err := amountOf(o.Fee, o.FeeKnown)
-	if err != nil {
-		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseAnswer, Err: fmt.Errorf("fee: %w", err)}
+// evidence is what an order says. An amount beyond any that there can be makes
+// the whole of it unreadable.
+func evidence(o gateway.Order) reconcile.Answer {
+	amount, amountErr := amountOf(o.Amount, o.AmountKnown)
+	fee, feeErr := amountOf(o.Fee, o.FeeKnown)
+	if amountErr != nil || feeErr != nil {
+		return reconcile.Answer{Unreadable: true, Sandbox: o.Sandbox}
 	}
 	return reconcile.Answer{
 		Found: true, PlatOrderID: o.PlatOrderID, Status: callback.Status(o.Status),
 		Amount: amount, Fee: fee, UTR: o.UTR, Sandbox: o.Sandbox,
-	}, nil
+	}
 }
 
 func amountOf(d decimal.Decimal, known bool) (events.Amount, error) {
@@ -177,6 +183,8 @@ func name(a reconcile.Answer) string {
 	switch {
 	case a.OtherOrder:
 		return "other_order"
+	case a.Unreadable:
+		return "unreadable"
 	case !a.Found:
 		return "not_found"
 	default:

@@ -42,6 +42,11 @@ local now = t[1] * 1000000 + t[2]
 local interval, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
 local slot = math.max(tonumber(redis.call("GET", KEYS[1]) or "0"), now)
 local wait = slot - now
+if wait > longest + interval then
+  -- Nobody reserves beyond longest: the clock stepped back, or a replica took
+  -- over whose clock is behind.
+  slot, wait = now, 0
+end
 if wait > longest then return -wait end
 redis.call("SET", KEYS[1], string.format("%.0f", slot + interval), "PX", math.ceil((wait + interval) / 1000) + 1000)
 return wait`)

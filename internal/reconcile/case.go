@@ -16,20 +16,18 @@ func (c Case) says(s callback.Status) bool {
 	return c.Callback != nil && !c.Callback.Reverse && c.Callback.Status == s
 }
 
-// older: the callback came before the ledger's last event was confirmed, so
-// that event already knew better.
+// older: the callback came before the one that made the ledger's last event, so
+// that event already knew better. The stream's own order decides; clocks of
+// different machines would call a newer contradiction stale.
 func (c Case) older() bool {
-	if c.Callback == nil || c.Last == nil || c.ReceivedAt.IsZero() {
-		return false
-	}
-	return c.ReceivedAt.Before(c.Last.payment().Evidence.ConfirmedAt)
+	return c.Callback != nil && c.Last != nil && c.StreamSequence < c.Last.payment().Evidence.StreamSequence
 }
 
 func (c Case) flowConflict() bool {
 	if c.Last != nil && c.Last.payment().Flow != c.Order.Flow {
 		return true
 	}
-	return c.Submitted != nil && c.Submitted.Flow != c.Order.Flow
+	return c.Submitted != nil && !c.Submitted.Unusable && c.Submitted.Flow != c.Order.Flow
 }
 
 func (c Case) platOrderDiffers() bool {
@@ -41,7 +39,13 @@ func (c Case) callbackAmountDiffers(from events.Amount) bool {
 }
 
 func (c Case) submittedAmountDiffers(from events.Amount) bool {
-	return c.Submitted != nil && differ(c.Submitted.Amount, from)
+	return c.Submitted != nil && !c.submissionUnusable() && differ(c.Submitted.Amount, from)
+}
+
+// submissionUnusable: an amount in another currency, or none at all, agrees with
+// nothing.
+func (c Case) submissionUnusable() bool {
+	return c.Submitted != nil && (c.Submitted.Unusable || c.Submitted.Currency != c.Merchant.Currency)
 }
 
 func (c Case) unregistered() bool {

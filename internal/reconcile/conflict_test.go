@@ -218,3 +218,41 @@ func TestReversalWithoutReverse(t *testing.T) {
 	}
 	holds(t, w, "settled confirmed 1000.00", "reversed by_query 1000.00 supersedes "+idOf(events.OutcomeSettled))
 }
+
+// TestSameWordsAfterAnotherOutcome: a contradiction that was answered by an
+// outcome is another case when it comes again after that outcome.
+func TestSameWordsAfterAnotherOutcome(t *testing.T) {
+	w := reconciletest.NewWorld()
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	contrary := push(collectOrder, fail, "1000")
+	finish(t, worker(w, "w"), contrary)
+	finish(t, worker(w, "w"), push(collectOrder, succ, "1000"))
+	contrary.StreamSequence = 9 // it comes again
+	finish(t, worker(w, "w"), contrary)
+	open, err := w.Ledger.OpenReviews(t.Context(), reconciletest.MerchantID, reconciletest.OrderID)
+	if err != nil || len(open) != 1 {
+		t.Errorf("%d open reviews, %v; want the one of the second time", len(open), err)
+	}
+}
+
+// TestReviewOpenedMeanwhile: a review that another delivery opens between this
+// one's look and its outcome is closed all the same.
+func TestReviewOpenedMeanwhile(t *testing.T) {
+	w := reconciletest.NewWorld()
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	opened := false
+	slow := w.Worker("slow", 1, reconciletest.Config(), func(s reconciletest.Step) reconciletest.Fault {
+		if s == reconciletest.StepAppend && !opened {
+			opened = true
+			finish(t, worker(w, "other"), push(collectOrder, succ, "999"))
+		}
+		return reconciletest.None
+	})
+	deliver(t, slow, push(collectOrder, succ, "1000"))
+	if open, err := w.Ledger.OpenReviews(t.Context(), reconciletest.MerchantID, reconciletest.OrderID); err != nil || len(open) != 0 {
+		t.Errorf("open reviews: %+v, %v", open, err)
+	}
+	if !opened {
+		t.Error("no review was opened")
+	}
+}

@@ -63,6 +63,9 @@ func Decide(c Case) Decision {
 	if c.Answer.OtherOrder {
 		return review(ReasonOtherOrder)
 	}
+	if c.Answer.Unreadable {
+		return c.again(ReasonUnreadable)
+	}
 	if !c.Answer.Found {
 		return c.again(ReasonNotFound)
 	}
@@ -130,6 +133,8 @@ func (c Case) settle(reason Reason) Decision {
 		return c.again(ReasonContradiction)
 	case c.Answer.Amount.Sign() == 0:
 		return review(ReasonNoAmount)
+	case c.submissionUnusable():
+		return review(ReasonSubmission)
 	case c.callbackAmountDiffers(c.Answer.Amount), c.submittedAmountDiffers(c.Answer.Amount):
 		return review(ReasonAmountMismatch)
 	case c.SuffixOf != "":
@@ -164,6 +169,8 @@ func (c Case) stillSettled() Decision {
 	switch {
 	case c.changed():
 		return review(ReasonChanged)
+	case c.submissionUnusable():
+		return review(ReasonSubmission)
 	case c.reversal():
 		if !c.Merchant.TrustSignedReverse {
 			return c.again(ReasonReverseUnconfirmed)
@@ -190,7 +197,9 @@ func (c Case) reverse() Decision {
 		return review(ReasonAmountMismatch)
 	case c.reversal():
 		return emit(events.OutcomeReversed, ReasonReverse, true)
-	case !c.Exhausted:
+	case c.Attempts[ReasonByQuery]+1 < c.Budget:
+		// Looks that were about something else don't count: nothing but the
+		// query speaks for this reversal, so it has to say so again and again.
 		return Decision{Verdict: Retry, Reason: ReasonByQuery}
 	default:
 		return emit(events.OutcomeReversed, ReasonByQuery, false)
@@ -228,7 +237,7 @@ func (c Case) repeats(contradicted bool) Decision {
 
 // again looks again while the budget lasts, and then asks a person.
 func (c Case) again(reason Reason) Decision {
-	if c.Exhausted {
+	if c.Attempts.Total()+1 >= c.Budget {
 		return review(reason)
 	}
 	return Decision{Verdict: Retry, Reason: reason}

@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/govalues/decimal"
 	"pgregory.net/rapid"
@@ -30,13 +29,12 @@ func drawAmount(t *rapid.T, label string) events.Amount {
 
 func drawCase(t *rapid.T) reconcile.Case {
 	c := reconcile.Case{
-		Merchant: reconciletest.Merchant(),
-		Order:    reconciletest.Order(rapid.SampledFrom(flows).Draw(t, "flow"), reconciletest.OrderID),
-		ReceivedAt: rapid.SampledFrom([]time.Time{
-			{}, reconciletest.Start.Add(-time.Minute), reconciletest.Start, reconciletest.Start.Add(time.Minute),
-		}).Draw(t, "received"),
-		SuffixOf:  rapid.SampledFrom([]string{"", "", "A"}).Draw(t, "suffix of"),
-		Exhausted: rapid.Bool().Draw(t, "exhausted"),
+		Merchant:       reconciletest.Merchant(),
+		Order:          reconciletest.Order(rapid.SampledFrom(flows).Draw(t, "flow"), reconciletest.OrderID),
+		StreamSequence: rapid.Uint64Range(0, 2).Draw(t, "sequence"), // the last event is of 1
+		SuffixOf:       rapid.SampledFrom([]string{"", "", "A"}).Draw(t, "suffix of"),
+		Budget:         budget,
+		Attempts:       rapid.SampledFrom([]reconcile.Attempts{nil, spent, {reconcile.ReasonLagging: budget}}).Draw(t, "attempts"),
 	}
 	c.Merchant.TrustSignedReverse = rapid.Bool().Draw(t, "trust")
 	c.Merchant.RequireSubmitted = map[events.Flow]bool{events.FlowPay: rapid.Bool().Draw(t, "required")}
@@ -46,7 +44,8 @@ func drawCase(t *rapid.T) reconcile.Case {
 	if rapid.Bool().Draw(t, "is submitted") {
 		c.Submitted = &reconcile.Submitted{
 			Flow:   rapid.SampledFrom([]events.Flow{c.Order.Flow, c.Order.Flow, events.FlowPay}).Draw(t, "submitted flow"),
-			Amount: drawAmount(t, "submitted amount"),
+			Amount: drawAmount(t, "submitted amount"), Currency: rapid.SampledFrom([]string{"INR", "INR", "USD"}).Draw(t, "submitted currency"),
+			Unusable: rapid.IntRange(0, 4).Draw(t, "unusable") == 0,
 		}
 	}
 	return c
@@ -68,6 +67,8 @@ func drawAnswer(t *rapid.T, c *reconcile.Case) {
 	case 0: // not found
 	case 1:
 		c.Answer = reconcile.Answer{OtherOrder: true}
+	case 2:
+		c.Answer = reconcile.Answer{Unreadable: true}
 	default:
 		c.Answer = reconcile.Answer{
 			Found: true, Status: rapid.SampledFrom(statuses).Draw(t, "status"),
@@ -114,7 +115,7 @@ func TestDecideProperties(t *testing.T) {
 			"expired is the sweep's":              d.Outcome == events.OutcomeExpired,
 			"agreed without agreement":            d.Agreed && !agree(c),
 			"nothing was found, but something is": d.Verdict == reconcile.Emit && !c.Answer.Found,
-			"a spent budget asks again":           d.Verdict == reconcile.Retry && c.Exhausted,
+			"a spent budget asks again":           d.Verdict == reconcile.Retry && d.Reason != reconcile.ReasonByQuery && c.Attempts != nil,
 			"duplicate of nothing":                d.Reason == reconcile.ReasonDuplicate && c.Last == nil,
 			"a reversal is dropped":               d.Verdict == reconcile.Ignore && d.Reason != reconcile.ReasonDuplicate && c.Callback != nil && c.Callback.Reverse,
 			"the other flow's event is taken":     c.Last != nil && lastOf(c).Flow != c.Order.Flow && d.Reason != reconcile.ReasonFlowConflict,
@@ -131,9 +132,9 @@ func TestDecideProperties(t *testing.T) {
 func TestDecideBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCase(t)
-		c.Exhausted = false
+		c.Attempts = nil
 		fresh := reconcile.Decide(c)
-		c.Exhausted = true
+		c.Attempts = spent
 		spent := reconcile.Decide(c)
 		want := fresh
 		switch {
@@ -159,8 +160,12 @@ func lastIs(c reconcile.Case, outcomes ...events.Outcome) bool {
 	return false
 }
 
+func usable(c reconcile.Case) bool {
+	return c.Submitted != nil && !c.Submitted.Unusable && c.Submitted.Currency == c.Merchant.Currency
+}
+
 func known(c reconcile.Case) bool {
-	return c.SuffixOf == "" && (c.Submitted == nil || c.Submitted.Flow == c.Order.Flow) &&
+	return c.SuffixOf == "" && (c.Submitted == nil || c.Submitted.Unusable || c.Submitted.Flow == c.Order.Flow) &&
 		(c.Submitted != nil || !c.Merchant.RequireSubmitted[c.Order.Flow])
 }
 
@@ -175,7 +180,7 @@ func pushedAmountIs(c reconcile.Case, a events.Amount) bool {
 
 func maySettle(c reconcile.Case) bool {
 	pushAgrees := c.Callback == nil || c.Callback.Status == callback.Success && !c.Callback.Reverse && pushedAmountIs(c, c.Answer.Amount)
-	submissionAgrees := c.Submitted == nil || !c.Submitted.Amount.Known() || c.Submitted.Amount.Equal(c.Answer.Amount)
+	submissionAgrees := c.Submitted == nil || usable(c) && (!c.Submitted.Amount.Known() || c.Submitted.Amount.Equal(c.Answer.Amount))
 	before := lastIs(c, "", events.OutcomeExpired) || c.Order.Flow == events.FlowCollect && lastIs(c, events.OutcomeFailed)
 	return c.Answer.Found && c.Answer.Status == callback.Success && c.Answer.Amount.Sign() > 0 &&
 		pushAgrees && submissionAgrees && before && known(c) && samePlat(c)
@@ -190,7 +195,7 @@ func mayFail(c reconcile.Case) bool {
 func mayReverse(c reconcile.Case) bool {
 	signed := c.Callback != nil && c.Callback.Reverse && pushedAmountIs(c, lastOf(c).Amount)
 	trusted := signed && c.Merchant.TrustSignedReverse && c.Answer.Status == callback.Success
-	confirmed := c.Answer.Status == callback.Failed && (signed || c.Exhausted && (c.Callback == nil || !c.Callback.Reverse))
+	confirmed := c.Answer.Status == callback.Failed && (signed || c.Attempts[reconcile.ReasonByQuery] == budget-1 && (c.Callback == nil || !c.Callback.Reverse))
 	samePayment := c.Answer.PlatOrderID == "" || c.Answer.PlatOrderID == lastOf(c).PlatOrderID
 	return c.Answer.Found && lastIs(c, events.OutcomeSettled) && samePlat(c) && samePayment && (trusted || confirmed)
 }

@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/govalues/decimal"
 
@@ -19,7 +18,8 @@ type fact func(*reconcile.Case)
 func caseOf(flow events.Flow, facts []fact) reconcile.Case {
 	c := reconcile.Case{
 		Merchant: reconciletest.Merchant(), Order: reconciletest.Order(flow, reconciletest.OrderID),
-		ReceivedAt: reconciletest.Start.Add(time.Minute), // after what the ledger says was confirmed
+		StreamSequence: 2, // after the callback that made the ledger's last event
+		Budget:         budget,
 	}
 	for _, f := range facts {
 		f(&c)
@@ -41,8 +41,13 @@ func reversing(s callback.Status, amount string) fact {
 	return func(c *reconcile.Case) { pushed(s, amount)(c); c.Callback.Reverse = true }
 }
 
-// early: the push came before the ledger's last event was confirmed.
-func early(c *reconcile.Case) { c.ReceivedAt = reconciletest.Start.Add(-time.Millisecond) }
+// budget is of conclusive looks, spent is all of it, for whatever reason.
+const budget = 3
+
+var spent = reconcile.Attempts{reconcile.ReasonByQuery: budget - 1}
+
+// early: the push came before the one that made the ledger's last event.
+func early(c *reconcile.Case) { c.StreamSequence = 0 }
 
 // queried: the order query answered this.
 func queried(r reconciletest.Reply) fact {
@@ -113,9 +118,20 @@ func onOtherFlow(o events.Order) events.Order {
 // submitted: the order service announced the order.
 func submitted(amount string) fact {
 	return func(c *reconcile.Case) {
-		c.Submitted = &reconcile.Submitted{Flow: c.Order.Flow, Amount: events.MustParseAmount(amount)}
+		c.Submitted = &reconcile.Submitted{Flow: c.Order.Flow, Amount: events.MustParseAmount(amount), Currency: reconciletest.Currency}
 	}
 }
+
+func submittedInDollars(c *reconcile.Case) {
+	submitted("1000")(c)
+	c.Submitted.Currency = "USD"
+}
+
+func submittedUnusable(c *reconcile.Case) {
+	c.Submitted = &reconcile.Submitted{Flow: onOtherFlow(c.Order).Flow, Unusable: true}
+}
+
+func unreadable(c *reconcile.Case) { c.Answer = reconcile.Answer{Unreadable: true} }
 
 func submittedOnOtherFlow(c *reconcile.Case) {
 	submitted("1000")(c)
@@ -303,13 +319,22 @@ var lines = map[string][]decideRow{
 		{name: "older failed, settled", facts: facts(pushed(fail, "1000"), early, paid("1000"), told(settledBefore)), want: ignores(reconcile.ReasonStale, false)},
 		{name: "older success, failed", facts: facts(pushed(succ, "1000"), early, failed, told(failedBefore)), want: ignores(reconcile.ReasonStale, false)},
 		{name: "older success, reversed", facts: facts(pushed(succ, "1000"), early, failed, told(reversedBefore)), want: ignores(reconcile.ReasonStale, false)},
-		{name: "when it came is not known", facts: facts(pushed(fail, "1000"), func(c *reconcile.Case) { c.ReceivedAt = time.Time{} }, paid("1000"), told(settledBefore)), want: retries(reconcile.ReasonContradiction), exhausted: reviews(reconcile.ReasonContradiction)},
 	},
 	"query says the order does not exist": {
 		{name: "pushed", facts: facts(pushed(succ, "1000")), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 		{name: "failure pushed: it may have been created since", facts: facts(pushed(fail, "1000")), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 		{name: "nobody pushed", facts: facts(), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 		{name: "after settled", facts: facts(reversing(fail, "1000"), told(settledBefore), trusting), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
+	},
+	"query answers with what can't be read": {
+		{name: "pushed", facts: facts(pushed(succ, "1000"), unreadable), want: retries(reconcile.ReasonUnreadable), exhausted: reviews(reconcile.ReasonUnreadable)},
+		{name: "settled", facts: facts(pushed(succ, "1000"), unreadable, told(settledBefore)), want: retries(reconcile.ReasonUnreadable), exhausted: reviews(reconcile.ReasonUnreadable)},
+	},
+	"submitted, but not usable": {
+		{name: "not readable", facts: facts(pushed(succ, "1000"), paid("1000"), submittedUnusable), want: reviews(reconcile.ReasonSubmission)},
+		{name: "other currency", facts: facts(pushed(succ, "1000"), paid("1000"), submittedInDollars), want: reviews(reconcile.ReasonSubmission)},
+		{name: "after settled", facts: facts(pushed(succ, "1000"), paid("1000"), told(settledBefore), submittedInDollars), want: reviews(reconcile.ReasonSubmission)},
+		{name: "failed", facts: facts(pushed(fail, "1000"), failed, submittedInDollars), want: emits(events.OutcomeFailed, reconcile.ReasonConfirmed, true)},
 	},
 	"unregistered X_1 where X is known": {
 		{name: "success", facts: facts(pushed(succ, "1000"), paid("1000"), suffixed), want: reviews(reconcile.ReasonDuplicatePayment)},
@@ -340,7 +365,7 @@ func TestDecide(t *testing.T) {
 					if want.Verdict == 0 {
 						want = row.want
 					}
-					c.Exhausted = true
+					c.Attempts = spent
 					if got := reconcile.Decide(c); got != want {
 						t.Errorf("exhausted: Decide = %+v, want %+v", got, want)
 					}
@@ -364,6 +389,7 @@ func TestDecideNamesEveryReason(t *testing.T) {
 		reconcile.ReasonReverseTrusted, reconcile.ReasonLagging, reconcile.ReasonNotFound, reconcile.ReasonContradiction,
 		reconcile.ReasonReverseUnconfirmed, reconcile.ReasonReverseUnsettled, reconcile.ReasonUnregistered,
 		reconcile.ReasonAmountMismatch, reconcile.ReasonNoAmount, reconcile.ReasonOtherOrder, reconcile.ReasonPlatOrder,
+		reconcile.ReasonUnreadable, reconcile.ReasonSubmission,
 		reconcile.ReasonFlowConflict, reconcile.ReasonReentered, reconcile.ReasonChanged, reconcile.ReasonPaidAfterFailed,
 		reconcile.ReasonDuplicatePayment, reconcile.ReasonDuplicate, reconcile.ReasonStale, reconcile.ReasonOpen,
 	} {
@@ -403,5 +429,19 @@ func TestVerdictString(t *testing.T) {
 		if got := v.String(); got != want {
 			t.Errorf("Verdict(%d) = %q, want %q", v, got, want)
 		}
+	}
+}
+
+// TestByQueryNeedsLooksOfItsOwn: looks that were about something else don't make
+// a reversal that nothing but the query speaks for.
+func TestByQueryNeedsLooksOfItsOwn(t *testing.T) {
+	c := caseOf(events.FlowCollect, facts(pushed(succ, "1000"), failed, told(settledBefore)))
+	c.Attempts = reconcile.Attempts{reconcile.ReasonLagging: 2 * budget, reconcile.ReasonByQuery: budget - 2}
+	if got := reconcile.Decide(c); got != retries(reconcile.ReasonByQuery) {
+		t.Errorf("Decide = %+v, want another look", got)
+	}
+	c.Attempts[reconcile.ReasonByQuery]++
+	if got := reconcile.Decide(c); got != emits(events.OutcomeReversed, reconcile.ReasonByQuery, false) {
+		t.Errorf("Decide = %+v, want reversed", got)
 	}
 }

@@ -39,7 +39,7 @@ func (w *work) outcome(c caseFile) (events.Event, error) {
 // query of a reversed order may say 0.
 func reversalOf(p, settled events.Payment) events.Payment {
 	p.Amount, p.Fee, p.Net = settled.Amount, settled.Fee, settled.Net
-	p.SubmittedAmount = settled.SubmittedAmount
+	p.SubmittedAmount, p.Currency = settled.SubmittedAmount, settled.Currency
 	return p
 }
 
@@ -108,14 +108,14 @@ func (w *work) payment(c caseFile) events.Payment {
 	if p.PlatOrderID == "" {
 		p.PlatOrderID = cb.PlatOrderID
 	}
-	if c.Submitted != nil {
+	if c.Submitted != nil && !c.submissionUnusable() {
 		p.SubmittedAmount = c.Submitted.Amount
 	}
 	return p
 }
 
 func (c Case) match() events.Match {
-	if c.Submitted != nil && c.Submitted.Amount.Known() {
+	if c.Submitted != nil && !c.submissionUnusable() {
 		return events.ThreeWay
 	}
 	return events.TwoWay
@@ -137,7 +137,11 @@ func (c caseFile) supersedes() string {
 
 // statements are what the parties said, in a fixed order.
 func (c Case) statements() []string {
-	s := []string{"", "", "", "", "", "", "", c.SuffixOf}
+	s := []string{"", "", "", "", "", "", "", c.SuffixOf, ""}
+	if c.Last != nil {
+		// The same words after another outcome are another case.
+		s[8] = c.Last.Event.ID
+	}
 	if c.Callback != nil {
 		s[0], s[1] = c.Callback.Fingerprint(), c.Callback.PlatOrderID
 	}
@@ -172,7 +176,10 @@ func callbackEvidence(cb callback.Callback) *events.CallbackEvidence {
 }
 
 func queryEvidence(a Answer) *events.QueryEvidence {
-	if !a.Found || a.OtherOrder {
+	if a.OtherOrder || a.Unreadable {
+		return nil // it said nothing about this order
+	}
+	if !a.Found {
 		return &events.QueryEvidence{NotFound: true}
 	}
 	return &events.QueryEvidence{

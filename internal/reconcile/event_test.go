@@ -86,11 +86,12 @@ func TestReviewEvent(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		says reconciletest.Reply
-		want events.QueryEvidence
+		want *events.QueryEvidence
 	}{
-		{"plat_order_differs", other, events.QueryEvidence{Status: 1, Amount: amount("1000.00"), Fee: amount("0.00"), PlatOrderID: "9"}},
-		{"other_order", reconciletest.Reply{Answer: reconcile.Answer{OtherOrder: true}}, events.QueryEvidence{NotFound: true}},
-		{"not_found", reconciletest.NotFound(), events.QueryEvidence{NotFound: true}},
+		{"plat_order_differs", other, &events.QueryEvidence{Status: 1, Amount: amount("1000.00"), Fee: amount("0.00"), PlatOrderID: "9"}},
+		{"other_order", reconciletest.Reply{Answer: reconcile.Answer{OtherOrder: true}}, nil},
+		{"not_found", reconciletest.NotFound(), &events.QueryEvidence{NotFound: true}},
+		{"unreadable_answer", reconciletest.Reply{Answer: reconcile.Answer{Unreadable: true}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := reconciletest.NewWorld()
@@ -100,7 +101,7 @@ func TestReviewEvent(t *testing.T) {
 			if p := e.Data.Common(); p.Reason != test.name || p.Direction != events.None || p.Net.Known() {
 				t.Errorf("review: %+v", p)
 			}
-			if diff := cmp.Diff(&test.want, e.Data.Common().Evidence.Query); diff != "" {
+			if diff := cmp.Diff(test.want, e.Data.Common().Evidence.Query); diff != "" {
 				t.Errorf("what the query said (-want +got):\n%s", diff)
 			}
 		})

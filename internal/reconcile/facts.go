@@ -28,7 +28,10 @@ type Answer struct {
 	Found bool
 	// OtherOrder says that the answer was about another order than the one
 	// asked for; nothing else in it counts.
-	OtherOrder  bool
+	OtherOrder bool
+	// Unreadable says that the gateway answered with an order that can't be
+	// read; nothing else in it counts.
+	Unreadable  bool
 	PlatOrderID string
 	Status      callback.Status
 	Amount      events.Amount
@@ -62,8 +65,12 @@ func (e *Entry) sequence() uint64 {
 
 // Submitted is an order as the merchant's order service announced it.
 type Submitted struct {
-	Flow   events.Flow
-	Amount events.Amount
+	Flow     events.Flow
+	Amount   events.Amount
+	Currency string
+	// Unusable says that what stands in ORDERS can't be read, or is about
+	// another order; nothing else in it counts.
+	Unusable bool
 }
 
 // Case is everything a decision looks at. It has no clock: whatever time
@@ -72,15 +79,32 @@ type Case struct {
 	Merchant Merchant
 	Order    events.Order
 	// Callback is nil when nobody pushed and the sweep asks.
-	Callback   *callback.Callback
-	ReceivedAt time.Time // of the callback
-	Answer     Answer
-	Last       *Entry     // nil: downstream has heard of no outcome
-	Submitted  *Submitted // nil: not known
+	Callback *callback.Callback
+	// StreamSequence is the callback's in CALLBACKS: the order in which
+	// callbacks came, by no machine's clock.
+	StreamSequence uint64
+	ReceivedAt     time.Time // of the callback
+	Answer         Answer
+	Last           *Entry     // nil: downstream has heard of no outcome
+	Submitted      *Submitted // nil: not known
 	// SuffixOf is the known order that this unregistered one repeats with a
 	// suffix (X for X_1); empty when there is none.
 	SuffixOf string
-	// Exhausted says that the budget of conclusive looks is spent: what asks
-	// to look again becomes a review.
-	Exhausted bool
+	// Budget is how many conclusive looks there are before what asks to look
+	// again becomes a review, and Attempts are those spent.
+	Budget   int
+	Attempts Attempts
+}
+
+// Attempts counts the conclusive looks spent on one piece of work, by the reason
+// for which each asked to look again.
+type Attempts map[Reason]int
+
+// Total is the number of looks for all reasons.
+func (a Attempts) Total() int {
+	total := 0
+	for _, n := range a {
+		total += n
+	}
+	return total
 }

@@ -83,7 +83,7 @@ var situations = []situation{
 // mismatchReview is the id of the review of a push of 999 where 1000 was paid.
 var mismatchReview = events.ReviewID(reconciletest.MerchantID, reconciletest.OrderID,
 	events.CaseTail(collectOrder, string(reconcile.ReasonAmountMismatch),
-		"s1-r0-999", reconciletest.PlatOrderID, "success", reconciletest.PlatOrderID, "1000", "0", "", ""))
+		"s1-r0-999", reconciletest.PlatOrderID, "success", reconciletest.PlatOrderID, "1000", "0", "", "", ""))
 
 // TestFaults breaks every step of every situation in every way, and lets the
 // stream deliver again: the ledger ends as if nothing had happened.

@@ -56,7 +56,7 @@ func (w *work) decide(ctx context.Context, c *caseFile) error {
 func (w *work) look(ctx context.Context) (caseFile, error) {
 	c := caseFile{Case: Case{
 		Merchant: w.d.Merchant, Order: w.d.Order, Callback: &w.d.Callback, ReceivedAt: w.d.ReceivedAt,
-		Exhausted: w.res.Attempts+1 >= w.cfg.Attempts,
+		StreamSequence: w.d.StreamSequence, Budget: w.cfg.Attempts, Attempts: w.attempts,
 	}}
 	known := make(chan knowledge, 1)
 	go func() { known <- w.recall(ctx) }()

@@ -44,8 +44,8 @@ const (
 // Claim is the answer of [Claims.Claim].
 type Claim struct {
 	State    ClaimState
-	Sequence uint64 // with ClaimDone: the event's sequence in PAYMENTS
-	Attempts int    // conclusive looks spent on this key so far
+	Sequence uint64   // with ClaimDone: the event's sequence in PAYMENTS
+	Attempts Attempts // conclusive looks spent on this key so far
 }
 
 // Claims saves order queries for repeated pushes. It is an optimisation: a
@@ -61,9 +61,9 @@ type Claims interface {
 	// done is a fact of the ledger.
 	Done(ctx context.Context, key string, sequence uint64)
 	// Release gives the claim up if token still holds it, so that the next
-	// delivery need not wait for the lease to end. With spent, one more
-	// conclusive look is counted on the key.
-	Release(ctx context.Context, key, token string, spent bool)
+	// delivery need not wait for the lease to end. With a reason in spent, one
+	// more conclusive look is counted on the key for it.
+	Release(ctx context.Context, key, token string, spent Reason)
 	// Forget removes a done mark that the ledger contradicts.
 	Forget(ctx context.Context, key string)
 }

@@ -67,13 +67,15 @@ type work struct {
 	*Processor
 	d          Delivery
 	key, token string
+	attempts   Attempts
 	res        Result
 }
 
 // claim reports whether there is work to do.
 func (w *work) claim(ctx context.Context) bool {
 	c := w.claims.Claim(ctx, w.key, w.token, w.cfg.Lease)
-	w.res.Claim, w.res.Attempts = c.State, c.Attempts
+	w.attempts = c.Attempts
+	w.res.Claim, w.res.Attempts = c.State, c.Attempts.Total()
 	switch c.State {
 	case ClaimHeld:
 		w.redeliver("held", w.heldDelay())
@@ -111,14 +113,14 @@ func (w *work) finish(ctx context.Context, err error) {
 	defer cancel()
 
 	if err != nil {
-		w.claims.Release(ctx, w.key, w.token, false)
+		w.claims.Release(ctx, w.key, w.token, "")
 		w.fail(err)
 		w.record(err)
 		return
 	}
 	switch d := w.res.Decision; d.Verdict {
 	case Retry:
-		w.claims.Release(ctx, w.key, w.token, true)
+		w.claims.Release(ctx, w.key, w.token, d.Reason)
 		w.redeliver("undecided", w.backoff(w.res.Attempts))
 		w.record(nil)
 		return
@@ -128,7 +130,7 @@ func (w *work) finish(ctx context.Context, err error) {
 	if w.res.Decision.Agreed && w.res.Sequence > 0 {
 		w.claims.Done(ctx, w.key, w.res.Sequence)
 	} else {
-		w.claims.Release(ctx, w.key, w.token, false)
+		w.claims.Release(ctx, w.key, w.token, "")
 	}
 	w.res.Disposition = Acknowledge
 }

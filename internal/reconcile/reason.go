@@ -16,6 +16,7 @@ const (
 // Reasons of looking again, and of the review when looking again is over.
 const (
 	ReasonLagging            Reason = "lagging"             // the query still says submitted
+	ReasonUnreadable         Reason = "unreadable_answer"   // the query answers with an order that can't be read
 	ReasonNotFound           Reason = "not_found"           // the query does not know the order
 	ReasonContradiction      Reason = "contradiction"       // callback and query are final and different
 	ReasonReverseUnconfirmed Reason = "reverse_unconfirmed" // signed reversal, the query still says success
@@ -25,15 +26,16 @@ const (
 
 // Reasons of reviews at once.
 const (
-	ReasonAmountMismatch   Reason = "amount_mismatch"    // callback, query and submitted amounts differ
-	ReasonNoAmount         Reason = "amount_unknown"     // the query says success without an amount
-	ReasonOtherOrder       Reason = "other_order"        // the query answered about another order
-	ReasonPlatOrder        Reason = "plat_order_differs" // callback and query name different platform orders
-	ReasonFlowConflict     Reason = "flow_conflict"      // the order id is known under the other flow
-	ReasonReentered        Reason = "reentered"          // a state that was left came back
-	ReasonChanged          Reason = "changed"            // amount, fee or platform order changed after settled
-	ReasonPaidAfterFailed  Reason = "paid_after_failed"  // a payout succeeded after downstream heard failed
-	ReasonDuplicatePayment Reason = "duplicate_payment"  // unregistered X_1 where X is known
+	ReasonAmountMismatch   Reason = "amount_mismatch"     // callback, query and submitted amounts differ
+	ReasonNoAmount         Reason = "amount_unknown"      // the query says success without an amount
+	ReasonSubmission       Reason = "submission_unusable" // what was submitted cannot be read, or is in another currency
+	ReasonOtherOrder       Reason = "other_order"         // the query answered about another order
+	ReasonPlatOrder        Reason = "plat_order_differs"  // callback and query name different platform orders
+	ReasonFlowConflict     Reason = "flow_conflict"       // the order id is known under the other flow
+	ReasonReentered        Reason = "reentered"           // a state that was left came back
+	ReasonChanged          Reason = "changed"             // amount, fee or platform order changed after settled
+	ReasonPaidAfterFailed  Reason = "paid_after_failed"   // a payout succeeded after downstream heard failed
+	ReasonDuplicatePayment Reason = "duplicate_payment"   // unregistered X_1 where X is known
 )
 
 // Reasons of doing nothing.
@@ -49,7 +51,7 @@ const (
 // happens later.
 func (r Reason) standsIn() bool {
 	switch r {
-	case ReasonLagging, ReasonNotFound, ReasonContradiction, ReasonUnregistered,
+	case ReasonLagging, ReasonNotFound, ReasonUnreadable, ReasonSubmission, ReasonContradiction, ReasonUnregistered,
 		ReasonAmountMismatch, ReasonNoAmount, ReasonOtherOrder, ReasonPlatOrder:
 		return true
 	default:

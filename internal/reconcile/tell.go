@@ -22,7 +22,7 @@ func (w *work) tell(ctx context.Context, c caseFile) (refused *events.Event, err
 			// The event may be ours, stored by a delivery that did not live
 			// to go on from there.
 			w.found(*c.Last)
-			return nil, w.closeReviews(ctx, c, *c.Last)
+			return nil, w.closeReviews(ctx, *c.Last)
 		}
 	}
 	return nil, nil
@@ -44,7 +44,7 @@ func (w *work) emit(ctx context.Context, c caseFile) (*events.Event, error) {
 	}
 	w.found(Entry{Sequence: seq, Event: e})
 	w.res.Emitted = true
-	return nil, w.closeReviews(ctx, c, Entry{Sequence: seq, Event: e})
+	return nil, w.closeReviews(ctx, Entry{Sequence: seq, Event: e})
 }
 
 // openReview puts the case before a person. It is guarded by the order's last
@@ -70,9 +70,15 @@ func (w *work) openReview(ctx context.Context, c caseFile) (*events.Event, error
 }
 
 // closeReviews resolves the open reviews that stood in for the outcome told
-// now. A review opened after the outcome is about something else.
-func (w *work) closeReviews(ctx context.Context, c caseFile, told Entry) error {
-	for _, r := range c.reviews {
+// now. It reads them anew: one may have been opened since the look, but none
+// can be behind the outcome, whose guard refuses it. A review opened after the
+// outcome is about something else.
+func (w *work) closeReviews(ctx context.Context, told Entry) error {
+	reviews, err := w.ledger.OpenReviews(ctx, w.d.Order.Merchant, w.d.Order.OrderID)
+	if err != nil {
+		return fmt.Errorf("read the order's open reviews: %w", err)
+	}
+	for _, r := range reviews {
 		if r.Sequence > told.Sequence || !Reason(r.payment().Reason).standsIn() {
 			continue
 		}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -157,13 +158,25 @@ func (c *Consumer) handle(work context.Context, m jetstream.Msg) {
 	d, err := decodeCallback(m, c.cfg.Merchant)
 	res := reconcile.Result{Disposition: reconcile.Park, Cause: "unreadable", Err: err}
 	if err == nil {
-		res = c.processor.Process(work, d)
+		res = c.process(work, d)
 	}
 	if err := c.ack.settle(work, m, c.cfg.Merchant.ID, res); err != nil {
 		c.log.Warn("acknowledgement not sure, the callback may come again", zap.Error(err),
 			zap.Uint64("sequence", d.StreamSequence))
 	}
 	c.observer.Processed(d, res, time.Since(begun))
+}
+
+// process parks a callback that makes the processor panic: left in the stream
+// it would end every worker, with all merchants, again and again.
+func (c *Consumer) process(work context.Context, d reconcile.Delivery) (res reconcile.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("panic on a callback, parking it", zap.Any("panic", p), zap.Uint64("sequence", d.StreamSequence), zap.Stack("stack"))
+			res = reconcile.Result{Disposition: reconcile.Park, Cause: "panic", Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	return c.processor.Process(work, d)
 }
 
 func pause(ctx context.Context, d time.Duration) {

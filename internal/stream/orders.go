@@ -45,7 +45,7 @@ func (o *OrderBook) Submitted(ctx context.Context, merchant, orderID string) (*r
 		return standing, err
 	}
 	// Withdrawn on one flow: what was submitted on the other stands.
-	order := latest.Data.Order()
+	order := latest.order
 	order.Flow = otherFlow(order.Flow)
 	before, err := o.read(ctx, events.SubmittedSubject(order))
 	if err != nil || before == nil {
@@ -55,12 +55,14 @@ func (o *OrderBook) Submitted(ctx context.Context, merchant, orderID string) (*r
 }
 
 // standing returns a submission unless it was withdrawn.
-func (o *OrderBook) standing(ctx context.Context, e *events.OrderEvent) (*reconcile.Submitted, error) {
-	withdrawn, err := o.read(ctx, events.WithdrawnSubject(e.Data.Order()))
+func (o *OrderBook) standing(ctx context.Context, s *submission) (*reconcile.Submitted, error) {
+	withdrawn, err := o.read(ctx, events.WithdrawnSubject(s.order))
 	if err != nil || withdrawn != nil {
 		return nil, err
 	}
-	return &reconcile.Submitted{Flow: e.Data.Flow, Amount: e.Data.Amount}, nil
+	return &reconcile.Submitted{
+		Flow: s.order.Flow, Amount: s.data.Amount, Currency: s.data.Currency, Unusable: s.unusable,
+	}, nil
 }
 
 func otherFlow(f events.Flow) events.Flow {
@@ -70,7 +72,16 @@ func otherFlow(f events.Flow) events.Flow {
 	return events.FlowCollect
 }
 
-func (o *OrderBook) read(ctx context.Context, filter string) (*events.OrderEvent, error) {
+// submission is one message of ORDERS. Order services write them, and what is
+// written can't be taken back: one that can't be read, or is about another order
+// than its subject, is a fact about the order and no error.
+type submission struct {
+	order    events.Order // of the subject
+	data     events.SubmittedOrder
+	unusable bool
+}
+
+func (o *OrderBook) read(ctx context.Context, filter string) (*submission, error) {
 	raw, err := o.stream.GetLastMsgForSubject(ctx, filter)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
@@ -78,11 +89,15 @@ func (o *OrderBook) read(ctx context.Context, filter string) (*events.OrderEvent
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", filter, err)
 	}
-	e, err := events.DecodeOrder(raw.Data)
+	order, _, err := events.ParseOrderSubject(raw.Subject)
 	if err != nil {
-		return nil, fmt.Errorf("message %d of %s is no order of ours: %w", raw.Sequence, Orders, err)
+		return nil, fmt.Errorf("message %d of %s: %w", raw.Sequence, Orders, err)
 	}
-	return &e, nil
+	e, err := events.DecodeOrder(raw.Data)
+	if err != nil || e.NATSSubject() != raw.Subject {
+		return &submission{order: order, unusable: true}, nil
+	}
+	return &submission{order: order, data: e.Data}, nil
 }
 
 // Submit registers an order before it is created at the gateway, once. A
@@ -106,7 +121,7 @@ func (o *OrderBook) Submit(ctx context.Context, e events.OrderEvent) error {
 	switch {
 	case readErr != nil || stored == nil:
 		return fmt.Errorf("submit order: %w", err)
-	case !stored.Data.Amount.Equal(e.Data.Amount):
+	case stored.unusable || !stored.data.Amount.Equal(e.Data.Amount):
 		return ErrOtherAmount
 	default:
 		return nil

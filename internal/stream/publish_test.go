@@ -221,8 +221,20 @@ func TestForeignMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := orders.Submitted(within(t), order.Merchant, order.OrderID); err == nil || !strings.Contains(err.Error(), "message 1 of ORDERS") {
-		t.Errorf("Submitted = %+v, %v", s, err)
+	if s, err := orders.Submitted(within(t), order.Merchant, order.OrderID); err != nil || s == nil || !s.Unusable {
+		t.Errorf("Submitted = %+v, %v; want it unusable, since nobody can take it back", s, err)
+	}
+	// A submission on another order's subject is no better.
+	other := reconciletest.Order(events.FlowCollect, "other")
+	body, err := json.Marshal(reconciletest.Submission(order, "1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.js.Publish(within(t), events.SubmittedSubject(other), body); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := orders.Submitted(within(t), other.Merchant, other.OrderID); err != nil || s == nil || !s.Unusable {
+		t.Errorf("Submitted = %+v, %v; want it unusable", s, err)
 	}
 }
 

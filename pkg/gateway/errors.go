@@ -84,7 +84,11 @@ type AnswerError struct {
 	// than the one asked for: a contradiction for a person to see, not an
 	// outage.
 	Mismatch bool
-	// Sandbox says, of a mismatch, that settlehook's sandbox answered.
+	// InData says that the envelope was fine and told of success, and the order
+	// in it is what can't be read: the gateway is there, and asking about
+	// another order may well work.
+	InData bool
+	// Sandbox says, of an answer with an order, that settlehook's sandbox gave it.
 	Sandbox bool
 }
 

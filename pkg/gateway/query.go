@@ -79,7 +79,7 @@ func (c *Client) QueryOrder(ctx context.Context, orderID string) (Order, error) 
 	order.Sandbox = sandbox
 	var answer *AnswerError
 	if errors.As(err, &answer) {
-		answer.Sandbox = sandbox
+		answer.InData, answer.Sandbox = true, sandbox
 	}
 	return order, err
 }

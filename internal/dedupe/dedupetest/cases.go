@@ -3,9 +3,9 @@ package dedupetest
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"strconv"
 	"sync"
-
-	"github.com/settlehook/settlehook/internal/reconcile"
 )
 
 // key is of the form that callers use: escaped, without braces.
@@ -182,9 +182,9 @@ func (h harness) race(round string) []string {
 			switch {
 			case err != nil:
 				h.t.Errorf("claim: %v", err)
-			case c == owned(0):
+			case reflect.DeepEqual(c, owned(0)):
 				owners = append(owners, token)
-			case c != held(0):
+			case !reflect.DeepEqual(c, held(0)):
 				h.t.Errorf("claim: got %+v", c)
 			}
 		})
@@ -198,13 +198,13 @@ func manySpend(h harness) {
 	var releases sync.WaitGroup
 	for i := range many {
 		releases.Go(func() {
-			if err := h.store.Release(h.t.Context(), key, fmt.Sprint(i), true); err != nil {
+			if err := h.store.Release(h.t.Context(), key, strconv.Itoa(i), Reason); err != nil {
 				h.t.Errorf("release: %v", err)
 			}
 		})
 	}
 	releases.Wait()
-	if got, want := h.claim(key, "a"), (reconcile.Claim{State: reconcile.ClaimOwned, Attempts: many}); got != want {
+	if got, want := h.claim(key, "a"), owned(many); !reflect.DeepEqual(got, want) {
 		h.t.Errorf("after %d spent releases: got %+v, want %+v", many, got, want)
 	}
 }

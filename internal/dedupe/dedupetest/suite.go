@@ -4,6 +4,7 @@
 package dedupetest
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -60,12 +61,22 @@ type harness struct {
 	advance func(time.Duration)
 }
 
+// Reason is what attempts are spent on where one reason is as good as another.
+const Reason = reconcile.ReasonLagging
+
+func spent(attempts int) reconcile.Attempts {
+	if attempts == 0 {
+		return nil
+	}
+	return reconcile.Attempts{Reason: attempts}
+}
+
 func owned(attempts int) reconcile.Claim {
-	return reconcile.Claim{State: reconcile.ClaimOwned, Attempts: attempts}
+	return reconcile.Claim{State: reconcile.ClaimOwned, Attempts: spent(attempts)}
 }
 
 func held(attempts int) reconcile.Claim {
-	return reconcile.Claim{State: reconcile.ClaimHeld, Attempts: attempts}
+	return reconcile.Claim{State: reconcile.ClaimHeld, Attempts: spent(attempts)}
 }
 
 func done(sequence uint64) reconcile.Claim {
@@ -83,14 +94,18 @@ func (h harness) claim(key, token string) reconcile.Claim {
 
 func (h harness) expect(key, token string, want reconcile.Claim) {
 	h.t.Helper()
-	if got := h.claim(key, token); got != want {
+	if got := h.claim(key, token); !reflect.DeepEqual(got, want) {
 		h.t.Fatalf("claim %s for %s: got %+v, want %+v", key, token, got, want)
 	}
 }
 
-func (h harness) release(key, token string, spent bool) {
+func (h harness) release(key, token string, counts bool) {
 	h.t.Helper()
-	if err := h.store.Release(h.t.Context(), key, token, spent); err != nil {
+	reason := reconcile.Reason("")
+	if counts {
+		reason = Reason
+	}
+	if err := h.store.Release(h.t.Context(), key, token, reason); err != nil {
 		h.t.Fatalf("release %s: %v", key, err)
 	}
 }

@@ -25,7 +25,7 @@ func (h hookedStore) Done(ctx context.Context, key string, sequence uint64) erro
 	return act(h.hook, StepDone, func() error { return h.store.Done(ctx, key, sequence) })
 }
 
-func (h hookedStore) Release(ctx context.Context, key, token string, spent bool) error {
+func (h hookedStore) Release(ctx context.Context, key, token string, spent reconcile.Reason) error {
 	return act(h.hook, StepRelease, func() error { return h.store.Release(ctx, key, token, spent) })
 }
 

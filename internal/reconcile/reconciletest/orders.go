@@ -54,7 +54,7 @@ func (o *Orders) Submitted(ctx context.Context, merchant, orderID string) (*reco
 			o.find(events.WithdrawnSubject(order)) != nil {
 			continue
 		}
-		return &reconcile.Submitted{Flow: order.Flow, Amount: e.Data.Amount}, nil
+		return &reconcile.Submitted{Flow: order.Flow, Amount: e.Data.Amount, Currency: e.Data.Currency}, nil
 	}
 	return nil, nil
 }

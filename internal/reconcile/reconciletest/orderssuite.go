@@ -67,7 +67,7 @@ func OrdersSuite(t *testing.T, open func(testing.TB) OrderBook) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (got == nil) != (test.want == nil) || got != nil && (got.Flow != test.want.Flow || !got.Amount.Equal(test.want.Amount)) {
+			if (got == nil) != (test.want == nil) || got != nil && (got.Flow != test.want.Flow || !got.Amount.Equal(test.want.Amount) || got.Currency != Currency || got.Unusable) {
 				t.Errorf("Submitted = %+v, want %+v", got, test.want)
 			}
 		})

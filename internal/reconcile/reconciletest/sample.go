@@ -93,7 +93,7 @@ func payment(order events.Order, reason, amount string) events.Payment {
 		OrderID: order.OrderID, PlatOrderID: PlatOrderID,
 		Amount: events.MustParseAmount(amount), Currency: Currency,
 		BookingDate: events.BookingDate(Start, time.UTC),
-		Evidence:    events.Evidence{ConfirmedAt: Start},
+		Evidence:    events.Evidence{ConfirmedAt: Start, StreamSequence: 1},
 	}
 }
 
