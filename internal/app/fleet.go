@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +25,8 @@ type fleet struct {
 	fleetDeps
 	claims  reconcile.Claims
 	members map[string]*member
-	absent  map[string]time.Time // merchants with a durable but without configuration, since
+	served  map[string]bool      // merchants this worker has served
+	absent  map[string]time.Time // merchants that are gone, since
 }
 
 type fleetDeps struct {
@@ -43,7 +43,9 @@ type fleetDeps struct {
 
 // member is one merchant's running consumer.
 type member struct {
+	id       string
 	merchant *config.Merchant // nil: parks the callbacks of a merchant that is gone
+	durable  jetstream.ConsumerConfig
 	stop     context.CancelFunc
 	done     chan struct{}
 }
@@ -52,7 +54,7 @@ func newFleet(d fleetDeps) *fleet {
 	store := dedupe.NewRedis(d.redis, d.cfg.Redis.KeyPrefix, d.cfg.Reconcile.DoneTTL)
 	return &fleet{
 		fleetDeps: d, claims: dedupe.NewGuard(store, d.metrics),
-		members: map[string]*member{}, absent: map[string]time.Time{},
+		members: map[string]*member{}, served: map[string]bool{}, absent: map[string]time.Time{},
 	}
 }
 
@@ -65,7 +67,8 @@ func (f *fleet) run(intake, work context.Context, merchants *config.MerchantsSou
 	defer tick.Stop()
 	for intake.Err() == nil {
 		f.follow(intake, work, merchants.Current())
-		f.adoptAbandoned(intake, work, merchants.Current())
+		_, stale := merchants.Stale()
+		f.watchDurables(intake, work, merchants.Current(), stale != nil)
 		select {
 		case <-intake.Done():
 		case <-changed:
@@ -101,21 +104,22 @@ func (f *fleet) follow(intake, work context.Context, now *config.Merchants) {
 			f.log.Error("merchant can't be served", zap.String("merchant", merchant.ID), zap.Error(err))
 			continue
 		}
-		f.start(intake, work, merchant.ID, merchant, c, release)
+		f.served[merchant.ID] = true
+		f.start(intake, work, &member{id: merchant.ID, merchant: merchant, durable: f.durable(merchant)}, c, release)
 	}
 }
 
-func (f *fleet) start(intake, work context.Context, id string, merchant *config.Merchant, c *stream.Consumer, release func()) {
+func (f *fleet) start(intake, work context.Context, m *member, c *stream.Consumer, release func()) {
 	ctx, stop := context.WithCancel(intake)
-	m := &member{merchant: merchant, stop: stop, done: make(chan struct{})}
-	f.members[id] = m
+	m.stop, m.done = stop, make(chan struct{})
+	f.members[m.id] = m
 	go func() {
 		defer close(m.done)
 		defer stop()
 		defer release()
 		c.Run(ctx, work)
 	}()
-	f.log.Info("merchant served", zap.String("merchant", id), zap.Bool("parking", merchant == nil))
+	f.log.Info("merchant served", zap.String("merchant", m.id), zap.Bool("parking", m.merchant == nil))
 }
 
 // consumer wires everything one merchant has of its own: durable, gateway,
@@ -140,9 +144,13 @@ func (f *fleet) consumer(m *config.Merchant) (c *stream.Consumer, release func()
 	}, f.claims, api, f.ledger, f.orders, f.trail, f.clock, random{})
 	return stream.NewConsumer(stream.ConsumerConfig{
 		Merchant: merchantFacts(m),
-		Durable:  stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait),
+		Durable:  f.durable(m),
 		InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
 	}, f.js, processor, api, observer, f.log), client.CloseIdleConnections, nil
+}
+
+func (f *fleet) durable(m *config.Merchant) jetstream.ConsumerConfig {
+	return stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait)
 }
 
 // merchantFacts is what a decision needs to know about a merchant.
@@ -158,45 +166,57 @@ func merchantFacts(m *config.Merchant) reconcile.Merchant {
 	}
 }
 
-// abandonGrace is how long a durable may be without a configured merchant
-// before its callbacks are parked: workers read a changed file one after the
-// other, and a merchant that another worker knows already is not gone.
+// abandonGrace is how long a merchant may be gone before its callbacks are
+// parked: a file that lacks it may be a slip that is mended at once.
 const abandonGrace = 10 * time.Minute
 
-// adoptAbandoned parks the callbacks of merchants that were removed from the
-// file: nobody can ask their gateway any more.
-func (f *fleet) adoptAbandoned(intake, work context.Context, now *config.Merchants) {
-	for id := range f.abandoned(intake, now) {
-		since, seen := f.absent[id]
-		if !seen {
-			f.absent[id] = f.clock()
+// watchDurables looks at every merchant's durable as it stands on the server. A
+// live update weakens a durable without a word, so a member whose durable
+// breaks a guarantee is restarted, which refuses it until it is mended. And
+// what is left of a merchant that is gone is parked.
+func (f *fleet) watchDurables(intake, work context.Context, now *config.Merchants, stale bool) {
+	durables, err := stream.Durables(intake, f.js)
+	if err != nil {
+		return // the consumers themselves say what is wrong
+	}
+	for _, d := range durables {
+		m, running := f.members[d.Merchant()]
+		if !running {
+			_, configured := now.Get(d.Merchant())
+			f.adopt(intake, work, d, !configured && !stale)
 			continue
 		}
-		if _, running := f.members[id]; running || f.clock().Sub(since) < abandonGrace {
-			continue
+		if err := d.Verify(m.durable); err != nil {
+			f.log.Error("merchant stopped: its durable breaks a guarantee", zap.String("merchant", d.Merchant()), zap.Error(err))
+			m.stop()
+			<-m.done
+			delete(f.members, d.Merchant())
 		}
-		durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
-		f.start(intake, work, id, nil, stream.NewConsumer(stream.ConsumerConfig{
-			Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
-		}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log), func() {})
 	}
 }
 
-// abandoned lists the merchants that have a durable but no configuration.
-func (f *fleet) abandoned(ctx context.Context, now *config.Merchants) map[string]bool {
-	ids := map[string]bool{}
-	s, err := f.js.Stream(ctx, stream.Callbacks)
-	if err != nil {
-		return ids // the consumers themselves say what is wrong
+// adopt parks the callbacks of a merchant that is gone: nobody can ask its
+// gateway any more. That this worker's file lacks it is not enough, since the
+// file may be an older one than another worker's: the set-up has marked the
+// durable, or this worker has seen the merchant go.
+func (f *fleet) adopt(intake, work context.Context, d stream.MerchantDurable, lacking bool) {
+	id := d.Merchant()
+	if !lacking || !d.Removed() && !f.served[id] {
+		delete(f.absent, id)
+		return
 	}
-	names := s.ConsumerNames(ctx)
-	for name := range names.Name() {
-		id, ours := strings.CutPrefix(name, stream.ReconcilerName(""))
-		if _, configured := now.Get(id); ours && !configured {
-			ids[id] = true
-		}
+	since, seen := f.absent[id]
+	if !seen {
+		f.absent[id] = f.clock()
+		return
 	}
-	return ids
+	if f.clock().Sub(since) < abandonGrace {
+		return
+	}
+	durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
+	f.start(intake, work, &member{id: id, durable: durable}, stream.NewConsumer(stream.ConsumerConfig{
+		Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
+	}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log), func() {})
 }
 
 // parking gives up on every callback at once.

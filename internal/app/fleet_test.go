@@ -89,7 +89,7 @@ func TestFleetParksARemovedMerchantAfterTheGrace(t *testing.T) {
 	look := func(merchants *config.Merchants, want map[string]string) {
 		t.Helper()
 		f.follow(intake, work, merchants)
-		f.adoptAbandoned(intake, work, merchants)
+		f.watchDurables(intake, work, merchants, false)
 		if diff := cmp.Diff(want, f.states()); diff != "" {
 			t.Fatalf("members (-want +got):\n%s", diff)
 		}
@@ -129,6 +129,64 @@ func TestFleetParksARemovedMerchantAfterTheGrace(t *testing.T) {
 	eventually(t, "B1 settled", func() bool { return s.settled("m1") == 1 })
 	if got := s.messages(stream.Parked, "parked.v1.>"); got != 2 {
 		t.Errorf("%d parked", got)
+	}
+}
+
+// TestFleetLeavesAloneWhatItNeverServed: a worker whose file is older than
+// another's must not park the callbacks of a merchant it does not know. Only
+// what the set-up has marked is given up on, and not while the own file is
+// refused.
+func TestFleetLeavesAloneWhatItNeverServed(t *testing.T) {
+	s := newSite(t, merchant{id: "m1"}, merchant{id: "m2"})
+	s.writeMerchants(merchant{id: "m1"})
+	one := s.load()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f := newTestFleet(s, func() time.Time { return now })
+	intake, work := working(t, f)
+	s.push("m2", "A1")
+	look := func(stale bool, want map[string]string) {
+		t.Helper()
+		for range 2 {
+			f.follow(intake, work, one)
+			f.watchDurables(intake, work, one, stale)
+			now = now.Add(2 * abandonGrace)
+		}
+		if diff := cmp.Diff(want, f.states()); diff != "" {
+			t.Fatalf("members (-want +got):\n%s", diff)
+		}
+	}
+	look(false, map[string]string{"m1": "serves"})
+	if err := Setup(t.Context(), s.js, s.worker().Topology, one); err != nil {
+		t.Fatal(err)
+	}
+	look(true, map[string]string{"m1": "serves"})
+	look(false, map[string]string{"m1": "serves", "m2": "parks"})
+	eventually(t, "parked", func() bool { return s.messages(stream.Parked, "parked.v1.collect.m2") == 1 })
+}
+
+// TestFleetStopsAtAWeakenedDurable: a durable that is weakened live stops its
+// merchant and no other.
+func TestFleetStopsAtAWeakenedDurable(t *testing.T) {
+	s := newSite(t, merchant{id: "m1"}, merchant{id: "m2"})
+	f := newTestFleet(s, time.Now)
+	intake, work := working(t, f)
+	both := s.load()
+	f.follow(intake, work, both)
+	c, err := s.js.Consumer(t.Context(), stream.Callbacks, stream.ReconcilerName("m2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := c.CachedInfo().Config
+	weak.MaxDeliver = 2
+	if _, err := s.js.UpdateConsumer(t.Context(), stream.Callbacks, weak); err != nil {
+		t.Fatal(err)
+	}
+	f.watchDurables(intake, work, both, false)
+	if diff := cmp.Diff(map[string]string{"m1": "serves"}, f.states()); diff != "" {
+		t.Fatalf("members (-want +got):\n%s", diff)
+	}
+	if n := s.logged("merchant stopped: its durable breaks a guarantee", zap.String("merchant", "m2")); n != 1 {
+		t.Errorf("said %d times", n)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
-// Setup creates or updates the streams, and a durable for each merchant.
+// Setup creates or updates the streams, and a durable for each merchant; the
+// durables of merchants that are gone are marked.
 func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology, merchants *config.Merchants) error {
 	if err := stream.Setup(ctx, js, t); err != nil {
 		return err
@@ -19,5 +20,8 @@ func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology, merch
 			return err
 		}
 	}
-	return nil
+	return stream.MarkRemoved(ctx, js, func(id string) bool {
+		_, configured := merchants.Get(id)
+		return configured
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -27,6 +28,67 @@ func SetupReconciler(ctx context.Context, js jetstream.JetStream, want jetstream
 		return fmt.Errorf("set up consumer %s: %w", want.Durable, err)
 	}
 	return nil
+}
+
+// metadataRemoved marks the durable of a merchant that is not configured any
+// more.
+const metadataRemoved = "settlehook-removed"
+
+// MarkRemoved marks the durables of merchants that configured does not know, so
+// that workers park what is left of their callbacks. Only the set-up does this:
+// a worker that does not know a merchant may just have an older file.
+// [SetupReconciler] takes the mark off.
+func MarkRemoved(ctx context.Context, js jetstream.JetStream, configured func(merchant string) bool) error {
+	durables, err := Durables(ctx, js)
+	if err != nil {
+		return err
+	}
+	for _, c := range durables {
+		if configured(c.merchant) || c.Removed() {
+			continue
+		}
+		c.config.Metadata = map[string]string{metadataRemoved: "true"}
+		if _, err := js.UpdateConsumer(ctx, Callbacks, c.config); err != nil {
+			return fmt.Errorf("mark consumer %s as removed: %w", c.config.Durable, err)
+		}
+	}
+	return nil
+}
+
+// MerchantDurable is a merchant's durable as it stands on the server.
+type MerchantDurable struct {
+	merchant string
+	config   jetstream.ConsumerConfig
+}
+
+// Merchant is the id of the merchant.
+func (d MerchantDurable) Merchant() string { return d.merchant }
+
+// Removed reports whether the set-up found the merchant gone.
+func (d MerchantDurable) Removed() bool { return d.config.Metadata[metadataRemoved] != "" }
+
+// Verify refuses a durable that breaks a guarantee, as its opening does.
+func (d MerchantDurable) Verify(want jetstream.ConsumerConfig) error {
+	return verifyConsumer(want, d.config)
+}
+
+// Durables lists the merchants' durables.
+func Durables(ctx context.Context, js jetstream.JetStream) ([]MerchantDurable, error) {
+	s, err := js.Stream(ctx, Callbacks)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", Callbacks, err)
+	}
+	var found []MerchantDurable
+	list := s.ListConsumers(ctx)
+	for info := range list.Info() {
+		if merchant, ours := strings.CutPrefix(info.Name, reconcilerPrefix); ours {
+			found = append(found, MerchantDurable{merchant, info.Config})
+		}
+	}
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("list the consumers of %s: %w", Callbacks, err)
+	}
+	return found, nil
 }
 
 // openReconciler returns a merchant's durable. One that is missing, since the
