@@ -279,6 +279,7 @@ func TestRefusals(t *testing.T) {
 			`SHUTDOWN_TIMEOUT="25s": must exceed RATE_WAIT_MAX (5s) + QUERY_TIMEOUT (16s) + NATS_PUBLISH_TIMEOUT (4s), or a stop could cut off a callback in work; raise it`,
 		}},
 		{loadWorker, map[string]string{"CLAIM_LEASE": "31s"}, []string{`CLAIM_LEASE="31s": must not exceed ACK_WAIT (30s), or a callback delivered again after a crash would find the claim still held; lower it or raise ACK_WAIT`}},
+		{loadWorker, map[string]string{"DONE_TTL": "1m"}, []string{`DONE_TTL="1m": must exceed RETRY_MAX (1m), or the looks at a callback are forgotten before the next one and never come to an end`}},
 		{loadWorker, map[string]string{"RETRY_MIN": "2m"}, []string{`RETRY_MIN="2m": exceeds RETRY_MAX (1m); lower it or raise RETRY_MAX`}},
 		{loadWorker, map[string]string{"PARK_AFTER": "1m"}, []string{`RETRY_MAX="1m": must be shorter than PARK_AFTER (1m), or a callback is given up on before it is looked at again`}},
 		{loadWorker, map[string]string{"PARK_AFTER": "45d"}, []string{`PARK_AFTER="45d": must be shorter than CALLBACKS_MAX_AGE (45d), or a callback could age out before it is parked; lower it`}},

@@ -78,7 +78,8 @@ type Reconcile struct {
 	// ACK_WAIT.
 	ClaimLease time.Duration `env:"CLAIM_LEASE" envDefault:"25s"`
 	// How long Redis remembers a decided callback, to spare the query for the
-	// gateway's later identical pushes.
+	// gateway's later identical pushes, and the looks at one that is not
+	// decided yet. Must exceed RETRY_MAX.
 	DoneTTL time.Duration `env:"DONE_TTL" envDefault:"72h"`
 	// How often callback and order query may conclusively disagree before the
 	// order goes to review. Outages, crashes and waiting do not count.
@@ -92,8 +93,8 @@ type Reconcile struct {
 	// PARKED, once it was tried ATTEMPTS times. Must be shorter than CALLBACKS_MAX_AGE, or it would be lost
 	// first.
 	ParkAfter time.Duration `env:"PARK_AFTER" envDefault:"72h"`
-	// Order queries in a row that must fail before a merchant's gateway counts
-	// as down and its callbacks wait.
+	// Order queries in a row that must go unanswered before a merchant's
+	// gateway counts as down and its callbacks wait.
 	BreakerFailures int `env:"BREAKER_FAILURES" envDefault:"5"`
 	// How long a gateway counted as down is left alone before one query tries
 	// it again.
@@ -113,6 +114,9 @@ func (r *Reconcile) check(fs *faults) {
 	positive(fs, "RETRY_MAX", r.RetryMax)
 	positive(fs, "PARK_AFTER", r.ParkAfter)
 	positive(fs, "BREAKER_OPEN", r.BreakerOpen)
+	if r.DoneTTL > 0 && r.DoneTTL <= r.RetryMax {
+		fs.add(named("DONE_TTL", formatDuration(r.DoneTTL)), "must exceed RETRY_MAX (%s), or the looks at a callback are forgotten before the next one and never come to an end", formatDuration(r.RetryMax))
+	}
 	if r.RetryMin > r.RetryMax {
 		fs.add(named("RETRY_MIN", formatDuration(r.RetryMin)), "exceeds RETRY_MAX (%s); lower it or raise RETRY_MAX", formatDuration(r.RetryMax))
 	}

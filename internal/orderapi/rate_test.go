@@ -297,3 +297,15 @@ func TestRateComesBack(t *testing.T) {
 	mini.SetError("")
 	expectReserve(t, r, forever, 2*shared, true)
 }
+
+// TestRateClockStepsBack: a replica that takes over with a clock behind must not
+// make everybody wait for the difference.
+func TestRateClockStepsBack(t *testing.T) {
+	mini := frozen(t)
+	r := NewRate(client(t, mini.Addr()), "p:", "m1", 10, 1)
+	expectReserve(t, r, forever, 0, true)
+	expectReserve(t, r, time.Second, 100*time.Millisecond, true)
+	mini.SetTime(epoch.Add(-10 * time.Minute))
+	expectReserve(t, r, time.Second, 0, true)
+	expectReserve(t, r, time.Second, 100*time.Millisecond, true)
+}

@@ -30,8 +30,8 @@
 // What is refused for our own sake (429, 503) is not kept: the sender pushes
 // it again, and keeping it would write down the very flood a limit sheds.
 //
-// The evidence is at most the first 16 KiB of a body, also where the refusal
-// came before the body was read. It is stored before the refusal is answered,
+// The evidence is the body of a bad signature, and at most the first 2 KiB of
+// any other, also where the refusal came before the body was read. It is stored before the refusal is answered,
 // so that a sender that was told no can be looked up; whether that works never
 // changes the answer.
 //

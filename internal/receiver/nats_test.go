@@ -178,8 +178,8 @@ func TestRefusedIsInQuarantine(t *testing.T) {
 		if got := message.Header.Get("Settlehook-Reason"); got != in.reason {
 			t.Errorf("%s: reason %q, want %q", in.name, got, in.reason)
 		}
-		if string(message.Data) != in.evidence {
-			t.Errorf("%s: kept %d bytes, want %d as received", in.name, len(message.Data), len(in.evidence))
+		if string(message.Data) != in.kept() {
+			t.Errorf("%s: kept %d bytes, want %d as received", in.name, len(message.Data), len(in.kept()))
 		}
 	}
 	if _, n := h.last(t, stream.Callbacks); n != 0 {

@@ -66,7 +66,7 @@ func (x *exchange) keep(f *refusal) (fate, error) {
 		Reason:      string(f.reason),
 		Detail:      f.detail(),
 		Path:        x.path(),
-		Body:        x.body,
+		Body:        evidence(f.class, x.body),
 		ContentType: x.contentType(),
 		ReceivedAt:  x.received,
 		Source:      sourceName(x.source),
@@ -75,6 +75,20 @@ func (x *exchange) keep(f *refusal) (fate, error) {
 		return fateFailed, err
 	}
 	return fateKept, nil
+}
+
+// mostJunk bounds what is kept of a body that no key can mend, in bytes. Several
+// times a real callback, it keeps junk from filling the stream, whose oldest
+// messages, the evidence of a wrong key among them, give way.
+const mostJunk = 2 << 10
+
+// evidence is what is kept of a body: whole where it can be replayed once a key
+// is mended, else its beginning.
+func evidence(class stream.Class, body []byte) []byte {
+	if class == stream.ClassSignature {
+		return body
+	}
+	return body[:min(len(body), mostJunk)]
 }
 
 // mostPath bounds what is noted of a path, in bytes.
