@@ -7,6 +7,7 @@ import (
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/redisconn"
 	"github.com/settlehook/settlehook/internal/up"
 )
 
@@ -38,6 +39,7 @@ func (c *upCmd) Run(io streams) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }()
+	redisconn.LogTo(log)
 	ctx, cancel := app.Signals(context.Background())
 	defer cancel()
 	return up.Run(ctx, up.Config{
@@ -88,7 +90,8 @@ func greet(out io.Writer, r up.Running) {
 	p("  callbacks        http://%s/callbacks/{collect|pay}/{merchant}", r.Receiver)
 	p("  health, metrics  http://%s/readyz  http://%[1]s/metrics", r.Admin)
 	if r.NATS != "" {
-		p("  events           nats --server %s sub 'payments.v1.>'", r.NATS)
+		// The stream, not the subject: that carries what the stream refused too.
+		p("  events           nats --server %s sub 'payments.v1.>' --stream PAYMENTS --new", r.NATS)
 	}
 	if r.SandboxAPI != "" {
 		p("  sandbox gateway  %s/order/query", r.SandboxAPI)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/redisconn"
 )
 
 // Exit codes of the programs.
@@ -42,6 +43,7 @@ func Main[C any](program string, load func(map[string]string) (C, error), logCon
 		return ExitUsage
 	}
 	defer func() { _ = log.Sync() }()
+	redisconn.LogTo(log)
 	ctx, cancel := Signals(context.Background())
 	defer cancel()
 	err = run(ctx, cfg, Options{Logger: log})

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -55,12 +56,27 @@ func (p *program) run(ctx context.Context, total time.Duration) error {
 	<-partsCtx.Done()
 	p.log.Info("stopping", zap.Duration("within", total))
 	stopErr := p.stopper.stop(total)
-	err := parts.Wait()
+	err := p.awaitParts(parts)
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, stopErr)
 }
+
+// awaitParts waits for the parts, which have nothing left to do once the steps
+// are through: one that hangs all the same must not keep the process.
+func (p *program) awaitParts(parts *errgroup.Group) error {
+	done := make(chan error, 1)
+	go func() { done <- parts.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(partsTimeout):
+		return fmt.Errorf("a part did not end within %s of the last step", partsTimeout)
+	}
+}
+
+const partsTimeout = 2 * time.Second
 
 // abandon undoes what New has started when a later part of New fails.
 func (p *program) abandon(err error) error {

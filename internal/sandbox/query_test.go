@@ -46,7 +46,8 @@ func TestClientAgainstSandbox(t *testing.T) {
 			c := client(t, s, oldSecret, func(c *gateway.Config) { c.Form = form })
 			order := create(t, s, NewOrder{OrderID: "o1"})
 			utr := s.numbers.utr(key{"m1001", "o1"})
-			want := gateway.Order{Sandbox: true,
+			want := gateway.Order{
+				Sandbox: true,
 				OrderID: "o1", PlatOrderID: order.PlatOrderID, Amount: dec("1000.00"), AmountKnown: true,
 				Fee: dec("0.00"), FeeKnown: true,
 			}

@@ -93,11 +93,9 @@ func (o *OrderBook) read(ctx context.Context, filter string) (*submission, error
 	if err != nil {
 		return nil, fmt.Errorf("message %d of %s: %w", raw.Sequence, Orders, err)
 	}
-	e, err := events.DecodeOrder(raw.Data)
-	if err != nil || e.NATSSubject() != raw.Subject {
-		return &submission{order: order, unusable: true}, nil
-	}
-	return &submission{order: order, data: e.Data}, nil
+	e, decodeErr := events.DecodeOrder(raw.Data)
+	usable := decodeErr == nil && e.NATSSubject() == raw.Subject
+	return &submission{order: order, data: e.Data, unusable: !usable}, nil
 }
 
 // Submit registers an order before it is created at the gateway, once. A

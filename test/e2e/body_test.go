@@ -26,9 +26,12 @@ func pushOf(r sandbox.Record) push {
 
 func (p push) params() sign.Params {
 	return sign.Params{
-		{Name: "platOrderId", Value: p.plat}, {Name: "orderId", Value: p.order},
-		{Name: "amount", Value: p.amount, Kind: sign.KindNumber}, {Name: "status", Value: p.status, Kind: sign.KindNumber},
-		{Name: "reverse", Value: p.reverse, Kind: sign.KindBool}, {Name: "remark", Value: p.remark},
+		{Name: "platOrderId", Value: p.plat},
+		{Name: "orderId", Value: p.order},
+		{Name: "amount", Value: p.amount, Kind: sign.KindNumber},
+		{Name: "status", Value: p.status, Kind: sign.KindNumber},
+		{Name: "reverse", Value: p.reverse, Kind: sign.KindBool},
+		{Name: "remark", Value: p.remark},
 		{Name: "fee", Value: p.fee, Kind: sign.KindNumber},
 	}
 }
