@@ -83,7 +83,7 @@ func TestPark(t *testing.T) {
 		t.Fatalf("%d parked, want 2", len(parked))
 	}
 	slices.SortFunc(parked, func(a, b *jetstream.RawStreamMsg) int {
-		return strings.Compare(a.Header.Get(headerSequence), b.Header.Get(headerSequence))
+		return strings.Compare(a.Header.Get(HeaderSequence), b.Header.Get(HeaderSequence))
 	})
 	for i, m := range parked {
 		a := accepted(t, "m1", fmt.Sprintf("A%d", i))

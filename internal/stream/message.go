@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ const (
 	HeaderReason      = "Settlehook-Reason"
 	headerError       = "Settlehook-Error"
 	headerSubject     = "Settlehook-Subject"    // of the original message
-	headerSequence    = "Settlehook-Sequence"   // of the original message
+	HeaderSequence    = "Settlehook-Sequence"   // of the original message
 	headerDeliveries  = "Settlehook-Deliveries" // of the original message
 	headerPath        = "Settlehook-Path"
 )
@@ -97,6 +98,11 @@ func decodeCallback(m jetstream.Msg, merchant reconcile.Merchant) (reconcile.Del
 	d.ReceivedAt, err = time.Parse(time.RFC3339Nano, m.Headers().Get(headerReceivedAt))
 	if err != nil {
 		d.ReceivedAt = meta.Timestamp // when it was stored: never earlier than received
+	}
+	// A callback that is on its way again keeps its place in the order of
+	// arrival: what it says is as old as it was.
+	if original, err := strconv.ParseUint(m.Headers().Get(HeaderSequence), 10, 64); err == nil {
+		d.StreamSequence = min(d.StreamSequence, original)
 	}
 	flow, err := flowOf(m.Subject())
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -231,6 +233,7 @@ func TestNothingIsEmittedTwiceAfterARestart(t *testing.T) {
 	// it they reach the worker: as they were, and pushed anew.
 	for _, m := range stored {
 		m.Header.Del(jetstream.MsgIDHeader)
+		m.Header.Set(stream.HeaderSequence, strconv.FormatUint(m.Sequence, 10))
 		replay(t, js, m, m.Header)
 		if !superseded(m, orders) {
 			replay(t, js, m, nats.Header{stream.HeaderContentType: m.Header[stream.HeaderContentType]})
@@ -381,13 +384,15 @@ func TestAPartThatCannotStartStopsEverything(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
+			env := map[string]string{"HTTP_ADDR": testserver.FreeAddr(t), "ADMIN_ADDR": testserver.FreeAddr(t)}
 			fine := Config{
-				Up: settings(t, SandboxMerchantsFile(dir), nil), DataDir: dir,
+				Up: settings(t, SandboxMerchantsFile(dir), env), DataDir: dir,
 				Sandbox: &Sandbox{Addr: testserver.FreeAddr(t), AdminAddr: "127.0.0.1:0", OwnMerchants: true, TimeScale: 100},
 				Out:     io.Discard, Log: zap.NewNop(),
 			}
 			broken, own := fine, *fine.Sandbox
-			broken.Up, broken.Sandbox = settings(t, SandboxMerchantsFile(dir), tc.env), &own
+			maps.Copy(env, tc.env)
+			broken.Up, broken.Sandbox = settings(t, SandboxMerchantsFile(dir), env), &own
 			if tc.change != nil {
 				tc.change(&broken)
 			}
