@@ -92,17 +92,6 @@ func (p *Process) Kill() {
 // Output is what the server has printed since its last start.
 func (p *Process) Output() string { return p.out.String() }
 
-// FreeAddr returns a loopback address that nothing listens on.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
