@@ -42,10 +42,14 @@ func (c *upCmd) Run(io streams) error {
 	redisconn.LogTo(log)
 	ctx, cancel := app.Signals(context.Background())
 	defer cancel()
-	return up.Run(ctx, up.Config{
+	err = up.Run(ctx, up.Config{
 		Up: cfg, DataDir: c.Data, NATSListen: c.NATSListen, Sandbox: c.sandbox(), Out: io.out, Log: log,
 		Started: func(r up.Running) { greet(io.out, r) },
 	})
+	if err == nil {
+		_, _ = fmt.Fprintf(io.out, "\nsettlehook is down. What it knows is in %s.\n", c.Data)
+	}
+	return err
 }
 
 // sandboxDefaults fits the environment to a machine that somebody tries this

@@ -22,7 +22,7 @@ import (
 func newTestFleet(s *site, clock func() time.Time) *fleet {
 	s.t.Helper()
 	cfg := s.worker()
-	client, err := redisconn.Open(cfg.Redis)
+	client, err := redisconn.Open(cfg.Redis, func(bool) {})
 	if err != nil {
 		s.t.Fatal(err)
 	}

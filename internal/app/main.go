@@ -15,6 +15,7 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/redisconn"
+	"github.com/settlehook/settlehook/internal/stream"
 )
 
 // Exit codes of the programs.
@@ -32,6 +33,10 @@ const (
 func Main[C any](program string, load func(map[string]string) (C, error), logConfig func(C) config.Log,
 	run func(context.Context, C, Options) error,
 ) int {
+	if len(os.Args) > 1 {
+		_, _ = fmt.Fprintf(os.Stderr, "%s takes no arguments: it is configured by environment variables, see docs/configuration.md\n", program)
+		return ExitUsage
+	}
 	cfg, err := load(Environ())
 	if err != nil {
 		PrintError(os.Stderr, program, err)
@@ -54,6 +59,9 @@ func Main[C any](program string, load func(map[string]string) (C, error), logCon
 	case len(config.Faults(err)) > 0: // of the merchants file
 		PrintError(os.Stderr, program, err)
 		return ExitUsage
+	case errors.As(err, new(*stream.TopologyError)): // one line for each
+		PrintError(os.Stderr, program, err)
+		return ExitFailed
 	default:
 		log.Error("ended with an error", zap.Error(err))
 		return ExitFailed

@@ -48,7 +48,7 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 	if err := verifyTopology(ctx, w.link.js, w.cfg.Topology); err != nil {
 		return err
 	}
-	client, err := redisconn.Open(w.cfg.Redis)
+	client, err := redisconn.Open(w.cfg.Redis, w.redisChanged)
 	if err != nil {
 		return err
 	}
@@ -65,6 +65,17 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		w.link.wait,
 	)
 	return nil
+}
+
+// redisChanged says aloud what costs no event, but queries: an operator who
+// misspelt REDIS_URL would not notice otherwise.
+func (w *Worker) redisChanged(available bool) {
+	if available {
+		w.log.Info("redis answers again")
+		return
+	}
+	w.log.Warn("redis does not answer; going on without it: repeated pushes cost an order query each, and each worker takes its share of the rate",
+		zap.Stringer("redis", w.cfg.Redis.URL))
 }
 
 func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o Options) (*fleet, error) {

@@ -25,7 +25,7 @@ func open(t *testing.T, url string) redis.UniversalClient {
 	if err := c.URL.UnmarshalText([]byte(url)); err != nil {
 		t.Fatal(err)
 	}
-	client, err := redisconn.Open(c)
+	client, err := redisconn.Open(c, func(bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}

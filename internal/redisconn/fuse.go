@@ -27,13 +27,22 @@ type fuse struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 }
 
-func newFuse() *fuse {
+// newFuse tells changed whenever it stops or begins asking Redis.
+func newFuse(changed func(available bool)) *fuse {
 	return &fuse{breaker: circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(fuseFailures).
 		// One success closes it, and so one command at a time tries: without
 		// this, five would run into a time-out after every pause.
 		WithSuccessThreshold(1).
-		WithDelay(fusePause).Build()}
+		WithDelay(fusePause).
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
+			switch { // trying in vain, once a second, is no news
+			case e.OldState == circuitbreaker.ClosedState:
+				changed(false)
+			case e.NewState == circuitbreaker.ClosedState:
+				changed(true)
+			}
+		}).Build()}
 }
 
 func (f *fuse) DialHook(next redis.DialHook) redis.DialHook {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,7 @@ func (a *asker) expectOpen(t *testing.T, want bool) {
 
 func TestFuseOpensAfterFiveFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &asker{fuse: newFuse()}
+		a := &asker{fuse: newFuse(func(bool) {})}
 		a.fail(t, fuseFailures-1)
 		a.expectOpen(t, false) // an answer: counted anew
 		a.fail(t, fuseFailures-1)
@@ -82,7 +83,7 @@ func TestFuseOpensAfterFiveFailuresInARow(t *testing.T) {
 // its time-out too; a failure opens the fuse for another pause.
 func TestFuseTriesWithOneCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &asker{fuse: newFuse()}
+		a := &asker{fuse: newFuse(func(bool) {})}
 		a.fail(t, fuseFailures)
 		for range 3 {
 			pass(fusePause)
@@ -116,7 +117,7 @@ func TestFuseCountsOnlyWhatWentUnanswered(t *testing.T) {
 		"the same, wrapped":       fmt.Errorf("get: %w", context.Canceled),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &asker{fuse: newFuse()}
+			a := &asker{fuse: newFuse(func(bool) {})}
 			for range 10 * fuseFailures {
 				if got := a.ask(t.Context(), err); got != err {
 					t.Fatalf("got %v, want %v", got, err)
@@ -132,7 +133,7 @@ func TestFuseCountsOnlyWhatWentUnanswered(t *testing.T) {
 		"a dial that found no": errors.New("dial tcp 127.0.0.1:1: connect: connection refused"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &asker{fuse: newFuse()}
+			a := &asker{fuse: newFuse(func(bool) {})}
 			for range fuseFailures {
 				_ = a.ask(t.Context(), err)
 			}
@@ -145,7 +146,7 @@ func TestFuseCountsOnlyWhatWentUnanswered(t *testing.T) {
 // that the one who tries must not be the last who ever may.
 func TestFuseIgnoresACallerWhoGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &asker{fuse: newFuse()}
+		a := &asker{fuse: newFuse(func(bool) {})}
 		a.fail(t, fuseFailures-1)
 		_ = a.ask(t.Context(), context.Canceled)
 		a.fail(t, 1) // the fifth
@@ -162,7 +163,7 @@ func TestFuseIgnoresACallerWhoGaveUp(t *testing.T) {
 // through the same hooks, inside of the command that needs the connection.
 func TestFuseLetsHandshakesThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &asker{fuse: newFuse()}
+		a := &asker{fuse: newFuse(func(bool) {})}
 		withHandshake := func(err error) error {
 			return a.guard(t.Context(), func(ctx context.Context) error {
 				return errors.Join(err, a.ask(ctx, err))
@@ -185,7 +186,7 @@ func TestFuseLetsHandshakesThrough(t *testing.T) {
 }
 
 func TestFusePipelinesCarryTheError(t *testing.T) {
-	a := &asker{fuse: newFuse()}
+	a := &asker{fuse: newFuse(func(bool) {})}
 	a.fail(t, fuseFailures)
 	ctx := t.Context()
 	cmds := []redis.Cmder{redis.NewStatusCmd(ctx, "set", "k", "v"), redis.NewIntCmd(ctx, "del", "k"), redis.NewStringCmd(ctx, "get", "k")}
@@ -205,3 +206,23 @@ func TestFusePipelinesCarryTheError(t *testing.T) {
 
 // pass lets time pass in a synctest bubble, where it costs none.
 func pass(d time.Duration) { <-time.After(d) }
+
+// TestFuseTellsOfChanges: once when Redis is gone, once when it is back, and not
+// of every attempt between.
+func TestFuseTellsOfChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []bool
+		a := &asker{fuse: newFuse(func(available bool) { told = append(told, available) })}
+		gone := errors.New("gone for the test")
+		for range 3 {
+			for range 2 * fuseFailures {
+				_ = a.ask(t.Context(), gone)
+			}
+			pass(fusePause)
+		}
+		_ = a.ask(t.Context(), nil)
+		if !slices.Equal(told, []bool{false, true}) {
+			t.Errorf("told %v", told)
+		}
+	})
+}

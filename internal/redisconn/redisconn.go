@@ -17,12 +17,12 @@ import (
 
 // Open returns a client of the Redis that c names: single, behind Sentinel, or
 // a cluster. It does not connect yet: a Redis that is absent at start is no
-// reason not to start.
+// reason not to start. changed hears when Redis stops and begins to answer.
 //
 // The defaults of the client block for seconds when Redis is gone (measured on
 // go-redis 9.23.0), so its own retries are cut down, and the contexts' deadlines
 // count.
-func Open(c config.Redis) (redis.UniversalClient, error) {
+func Open(c config.Redis, changed func(available bool)) (redis.UniversalClient, error) {
 	t := c.URL.Target()
 	o := &redis.UniversalOptions{
 		Addrs: t.Addrs, DB: t.DB, Username: t.Username, Password: string(t.Password),
@@ -49,7 +49,7 @@ func Open(c config.Redis) (redis.UniversalClient, error) {
 		o.TLSConfig = conf
 	}
 	client := redis.NewUniversalClient(o)
-	client.AddHook(newFuse())
+	client.AddHook(newFuse(changed))
 	return client, nil
 }
 

@@ -39,7 +39,7 @@ func redisConfig(t *testing.T, url string) config.Redis {
 
 func open(t *testing.T, c config.Redis) redis.UniversalClient {
 	t.Helper()
-	client, err := redisconn.Open(c)
+	client, err := redisconn.Open(c, func(bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestOpenTLS(t *testing.T) {
 		filepath.Join(dir, "absent.pem"):    "read REDIS_TLS_CA: open " + filepath.Join(dir, "absent.pem") + ": no such file or directory",
 	} {
 		c.TLSCA = path
-		if _, err := redisconn.Open(c); err == nil || err.Error() != want {
+		if _, err := redisconn.Open(c, func(bool) {}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", filepath.Base(path), err, want)
 		}
 	}

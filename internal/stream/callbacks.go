@@ -2,8 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -24,6 +26,10 @@ func NewCallbackLog(js jetstream.JetStream) *CallbackLog { return &CallbackLog{j
 // asked to push again.
 func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
 	ack, err := l.js.PublishMsg(ctx, a.message(), jetstream.WithExpectStream(Callbacks))
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		// The client's word for it, since there is no buffer to wait in.
+		err = fmt.Errorf("NATS is disconnected: %w", err)
+	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("store callback: %w", err)
 	}

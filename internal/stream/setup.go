@@ -16,10 +16,22 @@ import (
 func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	for _, c := range Declare(t) {
 		if _, err := js.CreateOrUpdateStream(ctx, complete(c, t.Replicas)); err != nil {
-			return fmt.Errorf("set up stream %s: %w", c.Name, err)
+			return fmt.Errorf("set up stream %s: %w", c.Name, hint(err))
 		}
 	}
 	return nil
+}
+
+// codeNotClustered is the server's code for replicas where there is one server.
+const codeNotClustered jetstream.ErrorCode = 10074
+
+// hint adds what to do, where the server's words don't say it.
+func hint(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == codeNotClustered {
+		return fmt.Errorf("%w; set STREAM_REPLICAS=1 for a single server", err)
+	}
+	return err
 }
 
 // SetupReconciler creates or updates one merchant's durable.
