@@ -2,9 +2,7 @@ package testserver
 
 import (
 	"bytes"
-	"errors"
 	"net"
-	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -69,14 +67,6 @@ func (p *Process) awaitReady() {
 			_ = c.Close()
 			return
 		}
-	}
-}
-
-// Signal sends a signal, SIGSTOP and SIGCONT among them.
-func (p *Process) Signal(s os.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Fatalf("signal %s: %v", p.cmd.Path, err)
 	}
 }
 
