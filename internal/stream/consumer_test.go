@@ -373,3 +373,30 @@ func TestMerchantsAreApart(t *testing.T) {
 		t.Error("callbacks were pulled through a gate that was never open")
 	}
 }
+
+// TestPanicIsParked: a callback that makes the processor panic is kept for a
+// person, and the next one is worked on.
+func TestPanicIsParked(t *testing.T) {
+	b := newStreams(t)
+	for _, order := range []string{"A0", "A1"} {
+		if _, err := NewCallbackLog(b.js).Store(within(t), accepted(t, "m1", order)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := b.run(t, "m1", 1, func(_ context.Context, d reconcile.Delivery) reconcile.Result {
+		if d.Order.OrderID == "A0" {
+			panic("poison for the test")
+		}
+		return acknowledge
+	}, opened())
+	if got := r.seen.next(t).Result; got.Disposition != reconcile.Park || got.Cause != "panic" || got.Err == nil {
+		t.Errorf("panic: %+v", got)
+	}
+	if got := r.seen.next(t).Result; got.Disposition != reconcile.Acknowledge {
+		t.Errorf("the callback after it: %+v", got)
+	}
+	b.settled(t, "m1")
+	if parked := b.messages(t, Parked); len(parked) != 1 {
+		t.Errorf("%d parked, want the one", len(parked))
+	}
+}
