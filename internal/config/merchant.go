@@ -12,19 +12,8 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/region"
 	"github.com/settlehook/settlehook/pkg/sign"
-)
-
-// Region selects the gateway's rules for create calls.
-type Region string
-
-// The regions. RegionNone asks for nothing beyond the API's own fields.
-const (
-	RegionBrazil    Region = "brazil"
-	RegionIndia     Region = "india"
-	RegionIndonesia Region = "indonesia"
-	RegionNigeria   Region = "nigeria"
-	RegionNone      Region = "none"
 )
 
 // Match says whether an order must have been submitted before it settles.
@@ -50,10 +39,6 @@ const (
 	ReverseTrustSigned ReversePolicy = "trust-signed"
 )
 
-// DefaultPIXRandomKey is the remark literal for a PIX random key as the
-// gateway's document spells it; elsewhere it is EVP.
-const DefaultPIXRandomKey = "EPV"
-
 // Merchant is one merchant of the merchants file, checked and ready to use.
 // It may be read by many goroutines and written to by none. Hold it by the
 // pointer it is handed out as: in an unexported field of another struct fmt
@@ -65,7 +50,7 @@ type Merchant struct {
 	Account string
 	// Currency is an ISO 4217 code.
 	Currency string
-	Region   Region
+	Region   region.Region
 	// Location is the timezone of booking dates; never nil.
 	Location *time.Location
 	// Gateway is the gateway's base URL without a trailing slash.
@@ -110,7 +95,7 @@ type merchantView struct {
 	ID           string          `json:"id"`
 	Account      string          `json:"account"`
 	Currency     string          `json:"currency"`
-	Region       Region          `json:"region"`
+	Region       region.Region   `json:"region"`
 	Timezone     string          `json:"timezone"`
 	Gateway      string          `json:"gateway"`
 	Rate         decimal.Decimal `json:"rate"`

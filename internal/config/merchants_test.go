@@ -14,6 +14,7 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/region"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -75,13 +76,13 @@ func TestMerchants(t *testing.T) {
 	must(t, err)
 	want := []*config.Merchant{
 		{
-			ID: "a", Account: "a", Currency: "JPY", Region: config.RegionNone, Location: time.UTC,
+			ID: "a", Account: "a", Currency: "JPY", Region: region.None, Location: time.UTC,
 			Gateway: "http://127.0.0.1:9000", Rate: decimal.MustParse("0.01"),
 			MatchCollect: config.MatchIfKnown, MatchPay: config.MatchIfKnown, Keys: []sign.Key{{ID: "k", Secret: "#: x"}},
 			Reverse: config.ReverseConfirm, NotFound: []string{}, PIXRandomKey: "EPV",
 		},
 		{
-			ID: "m1001", Account: "0801", Currency: "INR", Region: config.RegionIndia, Location: kolkata,
+			ID: "m1001", Account: "0801", Currency: "INR", Region: region.India, Location: kolkata,
 			Gateway: "https://gateway.example/api", Rate: decimal.MustParse("2.5"),
 			MatchCollect: config.MatchRequired, MatchPay: config.MatchIfKnown, Keys: []sign.Key{{ID: "2026-05", Secret: "1e5"}, {ID: "2026-11", Secret: "secret two"}, {ID: "next.1", Secret: "three"}},
 			PayFee: events.PayFeeIncluded, Reverse: config.ReverseTrustSigned,
@@ -263,6 +264,7 @@ func TestMerchantsRefusals(t *testing.T) {
 		{add("allowFrom: [10.1.2.3/8]"), []string{`m.yaml:8: merchant m1: allowFrom: "10.1.2.3/8" has bits set behind the prefix length; write 10.0.0.0/8 for the range or 10.1.2.3 for the one address`}},
 		{add("allowFrom: [gateway.example]"), []string{`m.yaml:8: merchant m1: allowFrom: "gateway.example" is not an address range; write it like 203.0.113.0/24, 2001:db8::/32 or 203.0.113.7`}},
 		{add("pixRandomKey: E V P"), []string{"m.yaml:8: merchant m1: pixRandomKey: use only letters, digits, _ and -, for example EVP"}},
+		{add("pixRandomKey: CPF"), []string{"m.yaml:8: merchant m1: pixRandomKey: CPF already names another type of key; give the gateway's literal for the random key, for example EVP"}},
 
 		// Keys.
 		{keys("[]"), []string{"m.yaml:2: merchant m1: keys: the list is empty; give at least one signing key"}},

@@ -14,6 +14,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/region"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -99,7 +100,7 @@ func (p *merchantParser) merchant(entry *merchantEntry) *Merchant {
 		ID:           entry.ID.Value,
 		Account:      p.account(entry),
 		Currency:     p.currency(entry.Currency),
-		Region:       oneOf(p, "region", entry.Region, RegionBrazil, RegionIndia, RegionIndonesia, RegionNigeria, RegionNone),
+		Region:       oneOf(p, "region", entry.Region, region.Brazil, region.India, region.Indonesia, region.Nigeria, region.None),
 		Location:     p.location(entry.Timezone),
 		Gateway:      p.gateway(entry.Gateway),
 		Rate:         p.rate(entry.Rate),
@@ -247,9 +248,13 @@ func (p *merchantParser) allowFrom(ranges []text) Networks {
 }
 
 func (p *merchantParser) pixRandomKey(literal text) string {
-	value := literal.or(DefaultPIXRandomKey)
+	value := literal.or(region.DefaultPIXRandomKey)
 	if !token.MatchString(value) {
 		p.wrong(literal, "pixRandomKey", "use only letters, digits, _ and -, for example EVP")
+	}
+	switch value {
+	case region.PIXCPF, region.PIXCNPJ, region.PIXPhone, region.PIXEmail:
+		p.wrong(literal, "pixRandomKey", "%s already names another type of key; give the gateway's literal for the random key, for example EVP", value)
 	}
 	return value
 }
