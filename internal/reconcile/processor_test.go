@@ -303,7 +303,7 @@ func TestReadsBesideTheQueryFail(t *testing.T) {
 
 func submit(t *testing.T, w *reconciletest.World, o events.Order, amount string) {
 	t.Helper()
-	if err := w.Orders.Submit(t.Context(), reconciletest.Submission(o, amount)); err != nil {
+	if _, err := w.Orders.Submit(t.Context(), reconciletest.Submission(o, amount)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,21 +2,19 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// OrderBook is the ORDERS stream: what order services submitted.
+// OrderBook is the ORDERS stream as the worker reads it. Order services write it
+// through pkg/orders.
 type OrderBook struct {
-	js      jetstream.JetStream
 	stream  jetstream.Stream
 	timeout time.Duration
 }
@@ -29,7 +27,7 @@ func OpenOrders(ctx context.Context, js jetstream.JetStream, timeout time.Durati
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", Orders, err)
 	}
-	return &OrderBook{js: js, stream: s, timeout: timeout}, nil
+	return &OrderBook{stream: s, timeout: timeout}, nil
 }
 
 // Submitted implements reconcile.Orders.
@@ -97,34 +95,3 @@ func (o *OrderBook) read(ctx context.Context, filter string) (*submission, error
 	usable := decodeErr == nil && e.NATSSubject() == raw.Subject
 	return &submission{order: order, data: e.Data, unusable: !usable}, nil
 }
-
-// Submit registers an order before it is created at the gateway, once. A
-// repeat with the same amount succeeds; with another amount the first stands
-// and ErrOtherAmount is returned.
-func (o *OrderBook) Submit(ctx context.Context, e events.OrderEvent) error {
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-	body, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode order: %w", err)
-	}
-	_, err = o.js.PublishMsg(ctx, &nats.Msg{
-		Subject: e.NATSSubject(), Data: body,
-		Header: nats.Header{HeaderContentType: []string{events.ContentType}},
-	}, jetstream.WithExpectLastSequencePerSubject(0))
-	if err == nil {
-		return nil
-	}
-	stored, readErr := o.read(ctx, e.NATSSubject())
-	switch {
-	case readErr != nil || stored == nil:
-		return fmt.Errorf("submit order: %w", err)
-	case stored.unusable || !stored.data.Amount.Equal(e.Data.Amount):
-		return ErrOtherAmount
-	default:
-		return nil
-	}
-}
-
-// ErrOtherAmount says that the order was submitted before with another amount.
-var ErrOtherAmount = errors.New("the order was submitted before with another amount")

@@ -21,23 +21,53 @@ var _ OrderBook = (*Orders)(nil)
 // NewOrders returns no orders.
 func NewOrders() *Orders { return &Orders{} }
 
-var errOtherAmount = errors.New("submitted before with another amount")
+var (
+	errOtherAmount   = errors.New("registered before with another amount")
+	errWithdrawn     = errors.New("registered and withdrawn before")
+	errNotRegistered = errors.New("not registered")
+)
 
-// Submit registers an order, or withdraws it, once.
-func (o *Orders) Submit(ctx context.Context, e events.OrderEvent) error {
+// Submit implements [OrderBook].
+func (o *Orders) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	before := o.find(e.NATSSubject())
+	switch {
+	case o.find(events.WithdrawnSubject(e.Data.Order())) != nil:
+		return false, errWithdrawn
+	case before == nil:
+		o.stored = append(o.stored, e)
+		return true, nil
+	case !same(before, e):
+		return false, errOtherAmount
+	}
+	return false, nil
+}
+
+// Withdraw implements [OrderBook].
+func (o *Orders) Withdraw(ctx context.Context, e events.OrderEvent) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if before := o.find(e.NATSSubject()); before != nil {
-		if !before.Data.Amount.Equal(e.Data.Amount) {
-			return errOtherAmount
-		}
-		return nil
+	before := o.find(events.SubmittedSubject(e.Data.Order()))
+	switch {
+	case before == nil:
+		return errNotRegistered
+	case !same(before, e):
+		return errOtherAmount
+	case o.find(e.NATSSubject()) == nil:
+		o.stored = append(o.stored, e)
 	}
-	o.stored = append(o.stored, e)
 	return nil
+}
+
+func same(before *events.OrderEvent, e events.OrderEvent) bool {
+	return before.Data.Amount.Equal(e.Data.Amount) && before.Data.Currency == e.Data.Currency
 }
 
 // Submitted implements reconcile.Orders.

@@ -8,12 +8,14 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// OrderBook is reconcile.Orders with the way in.
+// OrderBook is reconcile.Orders with the way in, which is that of pkg/orders.
 type OrderBook interface {
 	reconcile.Orders
-	// Submit stores a registration or a withdrawal, once: a repeat with the
-	// same amount succeeds, with another it fails and the first stands.
-	Submit(ctx context.Context, e events.OrderEvent) error
+	// Submit stores a registration, once: a repeat with the same amount
+	// succeeds and is not fresh, with another it fails and the first stands.
+	Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error)
+	// Withdraw takes a registration back for good.
+	Withdraw(ctx context.Context, e events.OrderEvent) error
 }
 
 // OrdersSuite holds an implementation to the contract of [reconcile.Orders].
@@ -23,45 +25,56 @@ func OrdersSuite(t *testing.T, open func(testing.TB) OrderBook) {
 	other := collect
 	other.Merchant = "m1002"
 	for _, test := range []struct {
-		name    string
-		events  []events.OrderEvent
-		refused int // how many of them, from the end
-		want    *reconcile.Submitted
+		name  string
+		calls []call
+		want  *reconcile.Submitted
 	}{
 		{name: "unknown"},
 		{
-			name: "submitted", events: []events.OrderEvent{Submission(collect, "1000.5")},
+			name: "submitted", calls: []call{{Submission(collect, "1000.5"), fresh}},
 			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("1000.50")},
 		},
 		{
-			name: "on the other flow", events: []events.OrderEvent{Submission(pay, "7")},
+			name: "on the other flow", calls: []call{{Submission(pay, "7"), fresh}},
 			want: &reconcile.Submitted{Flow: events.FlowPay, Amount: events.MustParseAmount("7")},
 		},
 		{
-			name: "twice with the same amount", events: []events.OrderEvent{Submission(collect, "10"), Submission(collect, "10.00")},
+			name: "twice with the same amount", calls: []call{{Submission(collect, "10"), fresh}, {Submission(collect, "10.00"), done}},
 			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
 		},
 		{
-			name: "twice with another amount, the first stands", refused: 1,
-			events: []events.OrderEvent{Submission(collect, "10"), Submission(collect, "11")},
-			want:   &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+			name:  "twice with another amount, the first stands",
+			calls: []call{{Submission(collect, "10"), fresh}, {Submission(collect, "11"), refused}},
+			want:  &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
 		},
-		{name: "withdrawn", events: []events.OrderEvent{Submission(collect, "10"), Withdrawal(collect, "10")}},
 		{
-			name:   "withdrawn on one flow, standing on the other",
-			events: []events.OrderEvent{Submission(collect, "10"), Submission(pay, "10"), Withdrawal(pay, "10")},
-			want:   &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+			name: "withdrawn, for good",
+			calls: []call{
+				{Submission(collect, "10"), fresh},
+				{Withdrawal(collect, "10"), done},
+				{Withdrawal(collect, "10"), done},
+				{Submission(collect, "10"), refused},
+			},
 		},
-		{name: "another merchant's", events: []events.OrderEvent{Submission(other, "10")}},
-		{name: "another order's", events: []events.OrderEvent{Submission(Order(events.FlowCollect, OrderID+".1"), "10")}},
+		{
+			name: "what was not registered is not withdrawn",
+			calls: []call{
+				{Withdrawal(collect, "10"), refused}, {Submission(collect, "10"), fresh}, {Withdrawal(collect, "11"), refused},
+			},
+			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+		},
+		{
+			name:  "withdrawn on one flow, standing on the other",
+			calls: []call{{Submission(collect, "10"), fresh}, {Submission(pay, "10"), fresh}, {Withdrawal(pay, "10"), done}},
+			want:  &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+		},
+		{name: "another merchant's", calls: []call{{Submission(other, "10"), fresh}}},
+		{name: "another order's", calls: []call{{Submission(Order(events.FlowCollect, OrderID+".1"), "10"), fresh}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			book := open(t)
-			for i, e := range test.events {
-				err := book.Submit(t.Context(), e)
-				if refuse := i >= len(test.events)-test.refused; (err != nil) != refuse {
-					t.Fatalf("Submit(%s, %s) = %v", e.ID, e.Data.Amount, err)
-				}
+			for _, c := range test.calls {
+				c.make(t, book)
 			}
 			got, err := book.Submitted(t.Context(), MerchantID, OrderID)
 			if err != nil {
@@ -72,15 +85,49 @@ func OrdersSuite(t *testing.T, open func(testing.TB) OrderBook) {
 			}
 		})
 	}
-	t.Run("context", func(t *testing.T) {
-		book := open(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := book.Submitted(ctx, MerchantID, OrderID); err == nil {
-			t.Error("Submitted without time says that there is none")
-		}
-		if err := book.Submit(ctx, Submission(collect, "1")); err == nil {
-			t.Error("Submit without time says that it is stored")
-		}
-	})
+	t.Run("context", func(t *testing.T) { ordersWithoutTime(t, open(t)) })
+}
+
+// result is what becomes of a call.
+type result int
+
+const (
+	done result = iota
+	fresh
+	refused
+)
+
+// call is a registration or a withdrawal, by its event.
+type call struct {
+	event events.OrderEvent
+	want  result
+}
+
+func (c call) make(t *testing.T, book OrderBook) {
+	t.Helper()
+	var isFresh bool
+	var err error
+	if c.event.Withdrawn() {
+		err = book.Withdraw(t.Context(), c.event)
+	} else {
+		isFresh, err = book.Submit(t.Context(), c.event)
+	}
+	if isFresh != (c.want == fresh) || (err != nil) != (c.want == refused) {
+		t.Fatalf("%s, %s: fresh %t, error %v", c.event.ID, c.event.Data.Amount, isFresh, err)
+	}
+}
+
+func ordersWithoutTime(t *testing.T, book OrderBook) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	order := Order(events.FlowCollect, OrderID)
+	if _, err := book.Submitted(ctx, MerchantID, OrderID); err == nil {
+		t.Error("Submitted without time says that there is none")
+	}
+	if isFresh, err := book.Submit(ctx, Submission(order, "1")); err == nil || isFresh {
+		t.Error("Submit without time says that it is stored")
+	}
+	if err := book.Withdraw(ctx, Withdrawal(order, "1")); err == nil {
+		t.Error("Withdraw without time says that it is stored")
+	}
 }
