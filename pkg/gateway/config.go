@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/pkg/region"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -29,7 +32,8 @@ type Config struct {
 	// Keyring signs the requests.
 	Keyring *sign.Keyring
 	// HTTPClient is used instead of one with NewTransport. It is copied, and the
-	// copy neither follows redirects nor keeps cookies.
+	// copy neither follows redirects nor keeps cookies. Its transport must not
+	// send a request a second time by itself: a create could become two orders.
 	HTTPClient *http.Client
 	// Timeout bounds one call from dialling to the last byte of the answer.
 	// 0 means DefaultTimeout.
@@ -43,6 +47,33 @@ type Config struct {
 	NotFound []string
 	// Form sends requests as a form; otherwise they are JSON.
 	Form bool
+	// Logger gets a line at debug level per call, and warnings about payouts that
+	// may not arrive. Signs and what is about a person stand there as [redacted].
+	// nil logs nothing.
+	Logger *zap.Logger
+	// Now is the clock of registrations and of the log; nil means time.Now.
+	Now func() time.Time
+
+	// What follows is for CreateCollect and CreatePay; a client that only asks
+	// needs none of it.
+
+	// Orders is where orders are announced before they are created, such as a
+	// Book of pkg/orders. Without it both creates fail with ErrNotAnnounced;
+	// Unannounced is for trying credentials.
+	Orders Orders
+	// Merchant is settlehook's id of the merchant, as in its merchants file and
+	// in the path of the callbacks: not the gateway's account.
+	Merchant string
+	// Installation names the settlehook installation, as in its events.
+	Installation string
+	// Currency is the ISO 4217 code of the merchant's orders, such as INR.
+	Currency string
+	// Rules are the region's rules, checked before anything is sent. A region
+	// must be chosen; region.None asks for no more than the API itself.
+	Rules region.Rules
+	// NotifyBase is the public address of settlehook's receiver. An order without
+	// a NotifyURL of its own gets <NotifyBase>/callbacks/<collect|pay>/<Merchant>.
+	NotifyBase string
 }
 
 // baseURL checks the address: where it is wrong, secrets or money are at stake.

@@ -63,12 +63,21 @@ type TransportError struct {
 	Status int
 	// Reason is a short text of our own, never the server's.
 	Reason string
+	// NotSent says of a create that the gateway certainly did not get it: not a
+	// byte of its body was handed out, as when dialling failed or the context
+	// was over before. False means that it may have got it. Queries, for which it
+	// does not matter, are not watched.
+	NotSent bool
 
 	err error
 }
 
 func (e *TransportError) Error() string {
-	return fmt.Sprintf("%s: %s", e.Endpoint, e.Reason)
+	text := e.Endpoint + ": " + e.Reason
+	if e.NotSent {
+		text += "; the order was not sent: create it again under the same order id"
+	}
+	return text
 }
 
 // Unwrap gives the cause (context.DeadlineExceeded, syscall.ECONNREFUSED, …).
@@ -84,11 +93,11 @@ type AnswerError struct {
 	// than the one asked for: a contradiction for a person to see, not an
 	// outage.
 	Mismatch bool
-	// InData says that the envelope was fine and told of success, and the order
+	// InData says that the envelope was fine and told of success, and the data
 	// in it is what can't be read: the gateway is there, and asking about
 	// another order may well work.
 	InData bool
-	// Sandbox says, of an answer with an order, that settlehook's sandbox gave it.
+	// Sandbox says, of an answer with data, that settlehook's sandbox gave it.
 	Sandbox bool
 }
 
@@ -99,7 +108,16 @@ func (e *AnswerError) Error() string { return "the gateway's answer is not usabl
 // may be concluded. It is false for nil, for *NotFoundError, for an
 // *AnswerError about another order, and for errors that are not this
 // package's.
+//
+// Of a create it is true only for a *TransportError with NotSent: the same
+// create may be repeated. It is false for *RefusedError and *ExistsError, which
+// are statements about the order, and for *UnknownError whatever its cause:
+// there, asking and waiting are not the only things to do, and taking it for an
+// outage of which nothing came is how an order is made twice.
 func Unavailable(err error) bool {
+	if ofCreate(err) {
+		return false
+	}
 	var (
 		business  *BusinessError
 		anomaly   *AnomalyError
@@ -125,6 +143,11 @@ func quoteDesc(desc string) string {
 // printableLine makes text from outside fit for a log line and a terminal:
 // one line, printable, without quotes of its own, at most limit runes.
 func printableLine(text string, limit int) string {
+	return oneLine(strings.ReplaceAll(text, `"`, `'`), limit)
+}
+
+// oneLine is printableLine with quotes as they are.
+func oneLine(text string, limit int) string {
 	var b strings.Builder
 	runes, space := 0, false
 	for _, r := range text {
@@ -142,9 +165,6 @@ func printableLine(text string, limit int) string {
 		}
 		if space {
 			b.WriteByte(' ')
-		}
-		if r == '"' {
-			r = '\''
 		}
 		b.WriteRune(r)
 		runes, space = runes+need, false

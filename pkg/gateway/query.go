@@ -71,17 +71,24 @@ func (c *Client) QueryOrder(ctx context.Context, orderID string) (Order, error) 
 		return Order{}, fmt.Errorf("%w: the order id must be 1 to 64 printable ASCII characters without white space and &",
 			ErrInvalidRequest)
 	}
-	data, sandbox, err := c.call(ctx, endpointQuery, field{"orderId", orderID})
+	r, err := c.call(ctx, request{
+		endpoint: endpointQuery, orderID: orderID, fields: []field{{"orderId", orderID}}, notFound: c.notFound,
+	})
 	if err != nil {
 		return Order{}, err
 	}
-	order, err := parseOrder(data, orderID)
-	order.Sandbox = sandbox
+	order, err := parseOrder(r.data, orderID)
+	order.Sandbox = r.sandbox
+	return order, inData(err, r.sandbox)
+}
+
+// inData marks what could not be read although the call itself succeeded.
+func inData(err error, sandbox bool) error {
 	var answer *AnswerError
 	if errors.As(err, &answer) {
 		answer.InData, answer.Sandbox = true, sandbox
 	}
-	return order, err
+	return err
 }
 
 // parseOrder reads the data of an order query about the order asked for.

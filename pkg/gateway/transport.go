@@ -56,8 +56,8 @@ func statusError(endpoint string, status int) *TransportError {
 }
 
 // transportError names the cause in words of our own: errors of net/http may
-// quote bytes that the server sent.
-func transportError(endpoint string, timeout time.Duration, err error) *TransportError {
+// quote bytes that the server sent. notSent must be certain.
+func transportError(endpoint string, timeout time.Duration, err error, notSent bool) *TransportError {
 	var (
 		netErr  net.Error
 		dnsErr  *net.DNSError
@@ -75,8 +75,9 @@ func transportError(endpoint string, timeout time.Duration, err error) *Transpor
 		reason = "the host name is not known"
 	case errors.As(err, &certErr):
 		reason = "the TLS certificate is not trusted"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE):
 		reason = "the connection was closed before the answer was complete"
 	}
-	return &TransportError{Endpoint: endpoint, Reason: reason, err: err}
+	return &TransportError{Endpoint: endpoint, Reason: reason, NotSent: notSent, err: err}
 }
