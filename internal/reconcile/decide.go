@@ -179,7 +179,14 @@ func (c Case) stillSettled() Decision {
 			return review(ReasonAmountMismatch)
 		}
 		return emit(events.OutcomeReversed, ReasonReverseTrusted, false)
-	case c.says(callback.Success) && c.callbackAmountDiffers(settled), c.submittedAmountDiffers(settled):
+	case c.submittedAmountDiffers(settled):
+		return review(ReasonAmountMismatch)
+	case c.says(callback.Success) && c.callbackAmountDiffers(settled):
+		if c.older() {
+			// A later push agreed and settled: had this one been looked at in its
+			// turn, its review would be answered by now.
+			return Decision{Verdict: Ignore, Reason: ReasonStale}
+		}
 		return review(ReasonAmountMismatch)
 	default:
 		return c.repeats(c.says(callback.Failed))
