@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server redis-server ## install the servers that the tests run against
+tools: $(BIN)/nats-server redis-server chromium ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -51,6 +51,16 @@ redis-server:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
 	  else \
 	    echo "redis-server is not installed; run: sudo apt-get install redis-server"; exit 1; \
+	  fi; }
+
+# So does the browser for the cashier page.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "chromium is not installed; run: sudo apt-get install chromium"; exit 1; \
 	  fi; }
 
 .PHONY: lint

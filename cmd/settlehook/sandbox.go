@@ -5,27 +5,29 @@ import (
 	"errors"
 	"fmt"
 
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/sandbox"
-	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/sandbox/shop"
 	"github.com/settlehook/settlehook/internal/up"
+	"github.com/settlehook/settlehook/pkg/gateway"
 )
 
 type sandboxCmd struct {
-	Merchants   string  `env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file: whose accounts and keys the sandbox knows."`
-	Notify      string  `required:"" placeholder:"URL" help:"Address of the receiver, such as http://127.0.0.1:8080."`
-	Addr        string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API (${default})."`
-	AdminAddr   string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port (${default})."`
-	AllowPublic bool    `help:"Allow addresses beyond loopback. Whoever reaches the sandbox can make orders succeed."`
-	Traffic     float64 `default:"0" help:"Orders per second made by themselves; 0 for none."`
-	Orders      int     `default:"0" help:"How many orders to make; 0 for no end."`
-	TimeScale   float64 `default:"1" help:"How many times faster the gateway's time passes."`
-	Seed        uint64  `default:"1" help:"Seed of the orders."`
-	Announce    bool    `help:"Submit every order to the NATS of NATS_URL before it is created, as an order service does (INSTALLATION names the installation)."`
+	Merchants   string             `env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file: whose accounts and keys the sandbox knows."`
+	Notify      string             `required:"" placeholder:"URL" help:"Address of the receiver, such as http://127.0.0.1:8080."`
+	Addr        string             `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API (${default})."`
+	AdminAddr   string             `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port (${default})."`
+	AllowPublic bool               `help:"Allow addresses beyond loopback. Whoever reaches the sandbox can make orders succeed."`
+	Traffic     float64            `default:"0" help:"Orders per second made by themselves; 0 for none."`
+	Orders      int                `default:"0" help:"How many orders to make; 0 for no end."`
+	TimeScale   float64            `default:"1" help:"How many times faster the gateway's time passes."`
+	Seed        uint64             `default:"1" help:"Seed of the orders."`
+	Calm        bool               `help:"Do only what the gateway's document says: no mischief."`
+	Mischief    map[string]float64 `placeholder:"NAME=SHARE" help:"How often a mischief happens, from 0 to 1; docs/sandbox.md lists them."`
+	Announce    bool               `help:"Submit every order to the NATS of NATS_URL before it is created, as an order service does (INSTALLATION names the installation)."`
 }
 
 // Run serves the sandbox gateway until a signal.
@@ -43,14 +45,17 @@ func (c *sandboxCmd) Run(io streams) error {
 	defer cancel()
 	conf := sandbox.Config{
 		Addr: c.Addr, AdminAddr: c.AdminAddr, AllowPublic: c.AllowPublic, Merchants: up.SandboxMerchants(merchants),
-		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed, Logger: log,
+		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed, Mischief: mischief(c.Calm, c.Mischief), Logger: log,
 	}
+	registry := registry{Orders: gateway.Unannounced, installation: "sandbox"}
 	if c.Announce {
-		closeNATS, err := c.announce(ctx, &conf, log)
-		if err != nil {
+		if registry, err = openRegistry(log); err != nil {
 			return err
 		}
-		defer closeNATS()
+		defer registry.close()
+		conf.OnCreate = func(ctx context.Context, o sandbox.Order) error {
+			return up.Announce(ctx, registry.book, registry.installation, o)
+		}
 	}
 	s, err := sandbox.New(conf)
 	if err != nil {
@@ -59,38 +64,36 @@ func (c *sandboxCmd) Run(io streams) error {
 	if err := s.Start(); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(io.out, "sandbox gateway  %s/order/query\nsandbox admin    %s/books\npushes to        %s\n", s.URL(), s.AdminURL(), c.Notify)
-	return errors.Join(c.traffic(ctx, s), s.Close())
+	_, _ = fmt.Fprintf(io.out, "sandbox gateway  %s\nsandbox admin    %s\npushes to        %s\n", s.URL(), s.AdminURL(), c.Notify)
+	return errors.Join(c.traffic(ctx, up.Shop{
+		Gateway: s, Merchants: merchants.All(), Notify: c.Notify, Installation: registry.installation,
+		Orders: registry.Orders, Seed: c.Seed, Log: log,
+	}), s.Close())
+}
+
+// mischief is what the sandbox does beyond its document.
+func mischief(calm bool, rates map[string]float64) sandbox.Rates {
+	own := sandbox.Rates{}
+	for name, rate := range rates {
+		own[sandbox.Mischief(name)] = rate
+	}
+	if calm {
+		return own
+	}
+	return sandbox.Hostile().With(own)
 }
 
 // traffic makes the orders that were asked for, and stays until ctx ends.
-func (c *sandboxCmd) traffic(ctx context.Context, s *sandbox.Server) error {
+func (c *sandboxCmd) traffic(ctx context.Context, conf up.Shop) error {
 	if c.Traffic > 0 || c.Orders > 0 {
-		if _, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Traffic, Total: c.Orders}); err != nil {
+		s, err := up.NewShop(conf)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Run(ctx, shop.Traffic{Rate: c.Traffic, Total: c.Orders}); err != nil {
 			return err
 		}
 	}
 	<-ctx.Done()
 	return nil
-}
-
-// announce makes the sandbox submit its orders.
-func (c *sandboxCmd) announce(ctx context.Context, conf *sandbox.Config, log *zap.Logger) (closeNATS func(), err error) {
-	cfg, err := config.LoadSetup(app.Environ())
-	if err != nil {
-		return nil, err
-	}
-	nc, js, err := app.Connect(cfg.NATS, "sandbox", log, func(error) {})
-	if err != nil {
-		return nil, err
-	}
-	orders, err := stream.OpenOrders(ctx, js, cfg.NATS.PublishTimeout)
-	if err != nil {
-		nc.Close()
-		return nil, err
-	}
-	conf.OnCreate = func(ctx context.Context, o sandbox.Order) error {
-		return up.Announce(ctx, orders, cfg.General.Installation, o)
-	}
-	return nc.Close, nil
 }

@@ -15,13 +15,15 @@ type upCmd struct {
 	Data       string `default:"data" type:"path" help:"Folder of the embedded NATS's streams. It survives restarts."`
 	NATSListen string `name:"nats-listen" placeholder:"HOST:PORT" help:"Let other programs reach the embedded NATS here, without authentication. Default: no; with --sandbox 127.0.0.1:4222."`
 
-	Sandbox      bool    `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
-	SandboxAddr  string  `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API (${default})."`
-	SandboxAdmin string  `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
-	Traffic      float64 `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
-	Orders       int     `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
-	TimeScale    float64 `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
-	Seed         uint64  `default:"1" help:"Seed of the sandbox's orders."`
+	Sandbox      bool               `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
+	SandboxAddr  string             `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API (${default})."`
+	SandboxAdmin string             `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
+	Traffic      float64            `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
+	Orders       int                `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
+	TimeScale    float64            `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
+	Seed         uint64             `default:"1" help:"Seed of the sandbox's orders."`
+	Calm         bool               `help:"The sandbox does only what the gateway's document says: no mischief."`
+	Mischief     map[string]float64 `placeholder:"NAME=SHARE" help:"How often a mischief of the sandbox happens, from 0 to 1; docs/sandbox.md lists them."`
 
 	ownMerchants bool // the sandbox's, since none are configured
 }
@@ -82,7 +84,7 @@ func (c *upCmd) sandbox() *up.Sandbox {
 	}
 	return &up.Sandbox{
 		Addr: c.SandboxAddr, AdminAddr: c.SandboxAdmin, TimeScale: c.TimeScale, Seed: c.Seed,
-		Rate: c.Traffic, Total: c.Orders, OwnMerchants: c.ownMerchants,
+		Rate: c.Traffic, Total: c.Orders, Mischief: mischief(c.Calm, c.Mischief), OwnMerchants: c.ownMerchants,
 	}
 }
 
@@ -98,8 +100,8 @@ func greet(out io.Writer, r up.Running) {
 		p("  events           nats --server %s sub 'payments.v1.>' --stream PAYMENTS --new", r.NATS)
 	}
 	if r.SandboxAPI != "" {
-		p("  sandbox gateway  %s/order/query", r.SandboxAPI)
-		p("  sandbox books    %s/books", r.SandboxAdmin)
+		p("  sandbox gateway  %s", r.SandboxAPI)
+		p("  sandbox admin    %s", r.SandboxAdmin)
 	}
 	p("  merchants        %s", r.MerchantsFile)
 	p("")

@@ -21,6 +21,8 @@ const adminHelp = `settlehook sandbox gateway, admin port
 
 GET  /books                 every order with its pushes and queries, one JSON object a line
 GET  /orders/{id}           one order
+GET  /mischief              what goes wrong, how often by its rate, and how often it has
+GET  /balances              every merchant's balance
 POST /orders                {"merchant":"m1001","flow":"collect","amount":"1000.00","course":"settled"}
                             course: settled, failed, reversed, short-paid; none: it stays submitted
                             or "steps":[{"after":"5s","change":"settle","paid":"900.00"},
@@ -28,6 +30,7 @@ POST /orders                {"merchant":"m1001","flow":"collect","amount":"1000.
 POST /orders/{id}/settle    {"paid":"900.00"}, or no body for all of it
 POST /orders/{id}/fail      {"remark":"why"}, or no body
 POST /orders/{id}/reverse   {"remark":"why"}, or no body
+POST /orders/{id}/pay-again a second payment of a settled order: a new order with _1 behind its id
 POST /orders/{id}/push      one push now; answers with what the receiver said
 
 ?merchant=<id> tells orders of the same id apart.
@@ -38,7 +41,9 @@ func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, adminHelp) })
 	mux.HandleFunc("GET /books", s.handleBooks)
-	mux.HandleFunc("POST /orders", s.handleCreate)
+	mux.HandleFunc("GET /mischief", s.handleMischief)
+	mux.HandleFunc("GET /balances", s.handleBalances)
+	mux.HandleFunc("POST /orders", s.handleNewOrder)
 	mux.HandleFunc("GET /orders/{id}", s.handleOrder)
 	mux.HandleFunc("POST /orders/{id}/{action}", s.handleAction)
 	// Loopback is no protection from a page open in a browser on this machine.
@@ -81,7 +86,7 @@ func (a *amount) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-func (s *Server) handleCreate(w http.ResponseWriter, r *http.Request) {
+func (s *Server) handleNewOrder(w http.ResponseWriter, r *http.Request) {
 	var req createRequest
 	if err := readJSON(w, r, &req); err != nil {
 		writeError(w, err)
@@ -171,6 +176,30 @@ func (s *Server) handleBooks(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// mischiefLine is one mischief in the answer to GET /mischief.
+type mischiefLine struct {
+	Mischief Mischief `json:"mischief"`
+	Rate     float64  `json:"rate"`
+	Happened int      `json:"happened"`
+}
+
+func (s *Server) handleMischief(w http.ResponseWriter, _ *http.Request) {
+	happened := s.Mischief()
+	var lines []mischiefLine
+	for _, m := range Mischiefs() {
+		lines = append(lines, mischiefLine{m, s.cfg.Mischief[m], happened[m]})
+	}
+	writeJSON(w, http.StatusOK, lines)
+}
+
+func (s *Server) handleBalances(w http.ResponseWriter, _ *http.Request) {
+	balances := map[string]Balance{}
+	for _, id := range s.merchantIDs() {
+		balances[id] = s.books.balance(id)
+	}
+	writeJSON(w, http.StatusOK, balances)
+}
+
 // owner finds the merchant of the order in the path.
 func (s *Server) owner(r *http.Request) (string, error) {
 	id := r.PathValue("id")
@@ -235,7 +264,7 @@ func writeError(w http.ResponseWriter, err error) {
 		status = http.StatusBadRequest
 	case errors.Is(err, ErrUnknownOrder):
 		status = http.StatusNotFound
-	case errors.Is(err, ErrDuplicateOrder), errors.As(err, &transition):
+	case errors.Is(err, ErrDuplicateOrder), errors.Is(err, ErrBalance), errors.As(err, &transition):
 		status = http.StatusConflict
 	case errors.Is(err, ErrBooksFull):
 		status = http.StatusInsufficientStorage

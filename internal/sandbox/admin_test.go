@@ -151,10 +151,12 @@ func TestAdminBooks(t *testing.T) {
 			`"submitted":"1000.00","paid":"900.00","fee":"18.00","status":1,"reversed":false,"utr":"` + s.numbers.utr(key{"m1001", "o1"}) + `",` +
 			`"createdAt":"2026-11-22T10:00:00Z","changedAt":"2026-11-22T10:00:00Z","state":"short-paid","queries":0,"accepted":false,` +
 			`"pushes":[{"series":0,"attempt":1,"offset":"0s","at":"2026-11-22T10:00:00Z","status":1,"reverse":false,"amount":"900.00",` +
-			`"httpStatus":503,"answer":"\"busy\"","accepted":false}]}`,
+			`"httpStatus":503,"answer":"\"busy\"","accepted":false}],"history":[{"at":"2026-11-22T10:00:00Z","state":"submitted","paid":"0.00","fee":"0.00"},` +
+			`{"at":"2026-11-22T10:00:00Z","state":"short-paid","paid":"900.00","fee":"18.00"}]}`,
 		`{"merchant":"m2","account":"m2","currency":"IDR","flow":"pay","orderId":"o2","platOrderId":"p2",` +
 			`"submitted":"5000","paid":"0","fee":"0","status":0,"reversed":false,` +
-			`"createdAt":"2026-11-22T10:00:00Z","changedAt":"2026-11-22T10:00:00Z","state":"submitted","queries":0,"accepted":false,"pushes":[]}`,
+			`"createdAt":"2026-11-22T10:00:00Z","changedAt":"2026-11-22T10:00:00Z","state":"submitted","queries":0,"accepted":false,"pushes":[],` +
+			`"history":[{"at":"2026-11-22T10:00:00Z","state":"submitted","paid":"0","fee":"0"}]}`,
 	}
 	var got []string
 	for lines := bufio.NewScanner(strings.NewReader(answer)); lines.Scan(); {

@@ -2,9 +2,12 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/govalues/decimal"
 )
 
 // Record is one order's line in the books: what it is, and everything that was
@@ -19,8 +22,21 @@ type Record struct {
 	// Accepted says that the receiver took a push of the order's last state.
 	Accepted bool   `json:"accepted"`
 	Pushes   []Push `json:"pushes"`
+	// History is every state the order was in, the present one last.
+	History []State `json:"history"`
+	// Mischief is how often each mischief happened to the order.
+	Mischief map[Mischief]int `json:"mischief,omitempty"`
 	// Note says why an order's course ended early.
 	Note string `json:"note,omitempty"`
+}
+
+// State is one state of an order's life.
+type State struct {
+	At    time.Time `json:"at"`
+	State string    `json:"state"`
+	// Paid and Fee are as the order has them, in major currency units.
+	Paid decimal.Decimal `json:"paid"`
+	Fee  decimal.Decimal `json:"fee"`
 }
 
 // Push is one attempt to tell the merchant about a state, and its answer.
@@ -45,6 +61,19 @@ type Push struct {
 	Error      string `json:"error,omitempty"`
 	// Accepted is true for HTTP 200 with exactly the 7 bytes "success".
 	Accepted bool `json:"accepted"`
+	// Mischief is what was wrong with the push.
+	Mischief []Mischief `json:"mischief,omitempty"`
+}
+
+// Must reports whether a receiver must take the push: false for what nobody
+// signed, and for what was not sent at all.
+func (p Push) Must() bool {
+	for _, m := range p.Mischief {
+		if m == PushForged || m == PushCollision || m == PushMissing || m == PushNone {
+			return false
+		}
+	}
+	return true
 }
 
 // Duration is a time.Duration that stands in JSON as text such as "1m45s".
@@ -75,12 +104,34 @@ type entry struct {
 	series   int // of the last change
 	accepted bool
 	note     string
+	history  []State
+	mischief map[Mischief]int
+	// lag is how many queries still see the order as it was before.
+	lag    int
+	before Order
+	// told is closed once a push about the order was answered.
+	told chan struct{}
 }
 
-func (e *entry) record() Record {
+// record keeps a push.
+func (e *entry) record(p Push) {
+	if len(e.pushes) == 0 {
+		close(e.told)
+	}
+	e.pushes = append(e.pushes, p)
+}
+
+// become puts the order into its next state.
+func (e *entry) become(o Order) {
+	e.order = o
+	e.history = append(e.history, State{At: o.ChangedAt, State: o.State(), Paid: o.Paid, Fee: o.Fee})
+}
+
+func (e *entry) snapshot() Record {
 	return Record{
 		Order: e.order, State: e.order.State(), Queries: e.queries,
 		Accepted: e.accepted, Pushes: append([]Push{}, e.pushes...), Note: e.note,
+		History: slices.Clone(e.history), Mischief: maps.Clone(e.mischief),
 	}
 }
 
@@ -90,14 +141,23 @@ type books struct {
 	mu      sync.Mutex
 	entries map[key]*entry // nil while the order is being announced
 	sorted  []key          // in order of creation
+	tokens  map[string]key // of the cashier page
+	payers  map[key]bool   // orders that a simulated payer will pay
 	limit   int
+	// balances are the merchants', by id.
+	balances map[string]Balance
 }
 
-func newBooks(limit int) *books { return &books{entries: map[key]*entry{}, limit: limit} }
+func newBooks(limit int) *books {
+	return &books{
+		entries: map[key]*entry{}, tokens: map[string]key{}, payers: map[key]bool{}, limit: limit,
+		balances: map[string]Balance{},
+	}
+}
 
-// reserve takes an order id before the order exists, so that OnCreate runs
-// once for it without a lock held.
-func (b *books) reserve(k key) error {
+// reserve takes an order id, and the money of a payout, before the order
+// exists, so that OnCreate runs once for it without a lock held.
+func (b *books) reserve(k key, effect Balance) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, taken := b.entries[k]; taken {
@@ -106,22 +166,72 @@ func (b *books) reserve(k key) error {
 	if len(b.entries) >= b.limit {
 		return ErrBooksFull
 	}
-	b.entries[k] = nil
+	moved, err := b.balances[k.merchant].move(Balance{}, effect)
+	switch {
+	case err != nil:
+		return err
+	case moved.Usable.IsNeg() && effect.Usable.IsNeg():
+		return ErrBalance
+	}
+	b.entries[k], b.balances[k.merchant] = nil, moved
 	return nil
 }
 
-func (b *books) release(k key) {
+// release gives a reserved order's id and money back.
+func (b *books) release(k key, effect Balance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.entries, k)
+	// What was added a moment ago can be taken away.
+	if moved, err := b.balances[k.merchant].move(effect, Balance{}); err == nil {
+		b.balances[k.merchant] = moved
+	}
 }
 
 // open makes a reserved order visible.
-func (b *books) open(k key, order Order, steps []Step) {
+func (b *books) open(k key, order Order, steps []Step, token string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.entries[k] = &entry{order: order, course: course{left: slices.Clone(steps)}}
+	b.entries[k] = &entry{course: course{left: slices.Clone(steps)}, told: make(chan struct{})}
+	b.entries[k].become(order)
 	b.sorted = append(b.sorted, k)
+	b.tokens[token] = k
+	delete(b.payers, k)
+}
+
+// byToken finds the order of a cashier page.
+func (b *books) byToken(token string) (key, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k, ok := b.tokens[token]
+	return k, ok
+}
+
+// told returns what is closed once a push about the order was answered.
+func (b *books) told(k key) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[k].told
+}
+
+func (b *books) balance(merchant string) Balance {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.balances[merchant]
+}
+
+// expect notes that a simulated payer will pay an order that is still to be
+// created.
+func (b *books) expect(k key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.payers[k] = true
+}
+
+func (b *books) expected(k key) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.payers[k]
 }
 
 // edit runs f on an order's entry. Fails with ErrUnknownOrder or f's error.
@@ -141,7 +251,7 @@ func (b *books) all() []Record {
 	defer b.mu.Unlock()
 	records := make([]Record, 0, len(b.sorted))
 	for _, k := range b.sorted {
-		records = append(records, b.entries[k].record())
+		records = append(records, b.entries[k].snapshot())
 	}
 	return records
 }

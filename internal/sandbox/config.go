@@ -11,8 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/govalues/decimal"
 	"go.uber.org/zap"
 
+	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/region"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -57,6 +60,9 @@ type Config struct {
 	// digits, - and _; default: the clock's second.
 	Seed uint64
 	Run  string
+	// Mischief says how often what goes wrong; nil is a gateway that does what
+	// its document says. See Hostile.
+	Mischief Rates
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Transport carries the pushes. Default: a transport of its own.
@@ -67,6 +73,9 @@ type Config struct {
 	//
 	// Without it nobody can tell a short-paid order: callback and query both
 	// truly say what was paid, and only the submitted amount contradicts them.
+	//
+	// It is not called for orders that come over the API: whoever creates them
+	// there announces them.
 	OnCreate func(context.Context, Order) error
 	// Logger takes what happens: pushes and changes at debug. Default: none.
 	Logger *zap.Logger
@@ -81,6 +90,15 @@ type Merchant struct {
 	// ID.
 	Account  string
 	Currency string
+	// Rules are the gateway's rules for the merchant's create calls; the zero
+	// value has none beyond the document's own.
+	Rules region.Rules
+	// Balance is what the merchant begins with, in major currency units. Default
+	// 100,000,000.
+	Balance decimal.Decimal
+	// PayFee says whether the fee of a payout comes on top of its amount, which is
+	// the default, or out of it.
+	PayFee events.PayFee
 	// Keys all verify requests; the one named by SigningID, else the last, signs
 	// callbacks.
 	Keys      []sign.Key
@@ -150,6 +168,9 @@ func (cfg Config) check() error {
 			return invalid("sandbox: push offsets must rise from 0, but %s comes after the one before it", offset)
 		}
 	}
+	if err := cfg.Mischief.check(); err != nil {
+		return err
+	}
 	return checkBase(cfg.NotifyBase)
 }
 
@@ -192,6 +213,17 @@ func checkMerchants(list []Merchant) (byID, byAccount map[string]*merchant, err 
 		}
 		if err := checkBase(m.NotifyBase); err != nil {
 			return nil, nil, err
+		}
+		switch {
+		case m.Rules.Region == "":
+			m.Rules.Region = region.None
+		case !m.Rules.Region.Valid():
+			return nil, nil, invalid("sandbox: merchant %s: unknown region %q", m.ID, m.Rules.Region)
+		case m.Balance.IsNeg():
+			return nil, nil, invalid("sandbox: merchant %s: its balance must not be negative", m.ID)
+		}
+		if m.Balance.IsZero() {
+			m.Balance = defaultBalance
 		}
 		if byID[m.ID] != nil || byAccount[m.Account] != nil {
 			return nil, nil, invalid("sandbox: merchant %s or its account %s is configured twice", m.ID, m.Account)

@@ -75,15 +75,15 @@ func shortPaidCourse(after Duration, paid decimal.Decimal) []Step {
 }
 
 // share is a part of an amount, cut to the currency's digits, more than zero
-// and less than the amount.
+// and not the amount itself.
 func share(amount, part decimal.Decimal, currency string) (decimal.Decimal, error) {
 	paid, err := amount.Mul(part)
 	if err != nil {
 		return decimal.Decimal{}, err
 	}
 	paid = paid.Trunc(fractionDigits(currency))
-	if !paid.IsPos() {
-		return decimal.Decimal{}, invalid("amount %s is too small to be short-paid", amount)
+	if !paid.IsPos() || paid.Equal(amount) {
+		return decimal.Decimal{}, invalid("amount %s is too small to be short-paid or over-paid", amount)
 	}
 	return paid, nil
 }

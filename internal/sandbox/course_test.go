@@ -107,10 +107,10 @@ func TestCourseEndsEarly(t *testing.T) {
 	})
 	t.Run("an impossible step", func(t *testing.T) {
 		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
-			course := append(failedCourse(waitOutcome), settledCourse(waitOutcome)...)
+			course := append(failedCourse(waitOutcome), failedCourse(waitOutcome)...)
 			create(t, s, NewOrder{OrderID: "o1", Course: course})
 			idle(t, s)
-			if r := record(t, s, "o1"); r.State != "failed" || r.Note != "course ended early: order o1 is failed and cannot settle" {
+			if r := record(t, s, "o1"); r.State != "failed" || r.Note != "course ended early: order o1 is failed and cannot fail" {
 				t.Fatalf("%+v", r)
 			}
 		})

@@ -17,13 +17,18 @@ type NewOrder struct {
 	Flow     Flow
 	// OrderID is at most 32 printable ASCII characters; "" takes the next free one.
 	OrderID string
-	// PlatOrderID is the platform's; "" takes the next of 18 digits.
+	// PlatOrderID is the platform's; "" takes one of 18 digits.
 	PlatOrderID string
 	// Amount is in major currency units, more than zero, with at most the
 	// currency's fraction digits (two, in IDR none).
 	Amount decimal.Decimal
 	// Course is what happens to the order by itself; see also Course.
 	Course []Step
+	// NotifyURL is where callbacks go; "" is the receiver of Config.NotifyBase.
+	// CallbackURL is where the payer's browser goes after the cashier page.
+	NotifyURL, CallbackURL string
+	// Duplicates is the order that is paid a second time by this one.
+	Duplicates string
 }
 
 // CreateOrder creates a submitted order and begins its course. OnCreate is
@@ -34,24 +39,41 @@ func (s *Server) CreateOrder(ctx context.Context, n NewOrder) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	k := key{order.Merchant, order.OrderID}
-	if err := s.books.reserve(k); err != nil {
+	announce := s.cfg.OnCreate
+	if announce == nil {
+		announce = announceNothing
+	}
+	if err := s.enter(ctx, order, n.Course, announce); err != nil {
 		return Order{}, err
 	}
-	if s.cfg.OnCreate != nil {
-		if err := s.cfg.OnCreate(ctx, order); err != nil {
-			s.books.release(k)
-			return Order{}, fmt.Errorf("announcing order %s: %w", order.OrderID, err)
-		}
+	return order, nil
+}
+
+// enter puts a new order into the books and begins its course. announce is
+// called once its id is taken, before anybody can see it.
+func (s *Server) enter(ctx context.Context, order Order, course []Step, announce func(context.Context, Order) error) error {
+	k := key{order.Merchant, order.OrderID}
+	effect, err := s.merchants[order.Merchant].effect(order)
+	if err != nil {
+		return invalid("amount %s is too large", order.Submitted)
 	}
-	s.books.open(k, order, n.Course)
+	if err := s.books.reserve(k, effect); err != nil {
+		return err
+	}
+	if err := announce(ctx, order); err != nil {
+		s.books.release(k, effect)
+		return fmt.Errorf("announcing order %s: %w", order.OrderID, err)
+	}
+	s.books.open(k, order, course, s.numbers.token(k))
 	s.log.Debug("order created", zap.String("merchant", order.Merchant), zap.String("order", order.OrderID),
 		zap.String("flow", string(order.Flow)), zap.Stringer("amount", order.Submitted))
-	return order, s.books.edit(k, func(e *entry) error {
+	return s.books.edit(k, func(e *entry) error {
 		s.advance(k, e, false)
 		return nil
 	})
 }
+
+func announceNothing(context.Context, Order) error { return nil }
 
 // draft checks n and makes the order of it.
 func (s *Server) draft(n NewOrder) (Order, error) {
@@ -69,11 +91,15 @@ func (s *Server) draft(n NewOrder) (Order, error) {
 	if err := checkCourse(n.Course, m.Currency); err != nil {
 		return Order{}, err
 	}
-	if n.OrderID == "" || n.PlatOrderID == "" {
-		orderID, platOrderID := s.numbers.manualIDs()
-		n.OrderID, n.PlatOrderID = orElse(n.OrderID, orderID), orElse(n.PlatOrderID, platOrderID)
+	if n.OrderID == "" {
+		n.OrderID = s.numbers.orderID()
 	}
-	if !printable(n.OrderID, maxOrderID) || !printable(n.PlatOrderID, 64) {
+	n.PlatOrderID = orElse(n.PlatOrderID, s.numbers.platOrderID(key{m.ID, n.OrderID}))
+	longest := maxOrderID
+	if n.Duplicates != "" {
+		longest += len(suffixAgain)
+	}
+	if !printable(n.OrderID, longest) || !printable(n.PlatOrderID, 64) {
 		return Order{}, invalid("order ids must be printable ASCII without white space and &, the merchant's at most %d characters", maxOrderID)
 	}
 	now := s.now()
@@ -81,7 +107,7 @@ func (s *Server) draft(n NewOrder) (Order, error) {
 	return Order{
 		Merchant: m.ID, Account: m.Account, Currency: m.Currency, Flow: n.Flow,
 		OrderID: n.OrderID, PlatOrderID: n.PlatOrderID, Submitted: amount, Paid: zero, Fee: zero,
-		CreatedAt: now, ChangedAt: now,
+		NotifyURL: n.NotifyURL, CallbackURL: n.CallbackURL, Duplicates: n.Duplicates, CreatedAt: now, ChangedAt: now,
 	}, nil
 }
 
@@ -92,8 +118,8 @@ func checkCourse(course []Step, currency string) error {
 			return invalid("step %d: its wait must not be negative", i+1)
 		case step.WhenAccepted && i == 0:
 			return invalid("step 1: there is no push before it that could be accepted")
-		case step.Change.Action != Settle && step.Change.Action != Fail && step.Change.Action != Reverse:
-			return invalid("step %d: unknown change %q; use settle, fail or reverse", i+1, step.Change.Action)
+		case !step.Change.Action.known():
+			return invalid("step %d: unknown change %q; use settle, fail, reverse or pay-again", i+1, step.Change.Action)
 		case step.Change.Paid.IsZero():
 			continue
 		}
@@ -133,14 +159,74 @@ func (s *Server) Apply(merchant, orderID string, change Change) (Order, error) {
 // change is what course and hand have in common. The caller holds the books'
 // lock through e.
 func (s *Server) change(k key, e *entry, change Change) error {
+	if change.Action == PayAgain {
+		return s.payAgain(k, e)
+	}
 	next, err := e.order.apply(change, s.numbers.utr(k), s.now())
 	if err != nil {
 		return err
 	}
-	e.order = next
-	s.startSeries(k, e)
+	if err := s.moveBalance(k, e.order, next); err != nil {
+		return err
+	}
+	before := e.order
+	e.become(next)
+	if change.Silent {
+		e.series++ // nothing is said any more, of the state before either
+	} else {
+		s.startSeries(k, e, before)
+	}
+	if what := fmt.Sprintf("%s/%d", k, e.series); s.imp.strikes(QueryLagging, what) {
+		e.before, e.lag = before, 1+s.imp.pick("lag/"+what, 2)
+	}
 	s.log.Debug("order changed", zap.String("merchant", k.merchant), zap.String("order", k.orderID),
 		zap.String("state", next.State()))
+	return nil
+}
+
+// moveBalance books what a change of an order does to its merchant's balance.
+// The caller holds the books' lock.
+func (s *Server) moveBalance(k key, before, after Order) error {
+	m := s.merchants[k.merchant]
+	from, err := m.effect(before)
+	if err != nil {
+		return err
+	}
+	to, err := m.effect(after)
+	if err != nil {
+		return err
+	}
+	moved, err := s.books.balances[k.merchant].move(from, to)
+	if err == nil {
+		s.books.balances[k.merchant] = moved
+	}
+	return err
+}
+
+// suffixAgain stands behind the id of an order that was paid twice, in the id of
+// the second payment (gateway page).
+const suffixAgain = "_1"
+
+// payAgain makes an order of the second payment, which nobody submitted. It is
+// entered by the agenda: the caller holds the books' lock through e.
+func (s *Server) payAgain(k key, e *entry) error {
+	if e.order.Status != Success || e.order.Flow != Collect {
+		return &TransitionError{OrderID: k.orderID, State: e.order.State(), Action: PayAgain}
+	}
+	first := e.order
+	again, err := s.draft(NewOrder{
+		Merchant: k.merchant, Flow: Collect, OrderID: k.orderID + suffixAgain, Amount: first.Submitted,
+		NotifyURL: first.NotifyURL, Duplicates: k.orderID,
+	})
+	if err != nil {
+		return err
+	}
+	s.agenda.add(s.now(), func(ctx context.Context) {
+		err := s.enter(ctx, again, settledCourse(0), announceNothing)
+		if err != nil {
+			s.log.Warn("a second payment could not be entered", zap.String("order", again.OrderID), zap.Error(err))
+		}
+	})
 	return nil
 }
 
@@ -148,7 +234,7 @@ func (s *Server) change(k key, e *entry, change Change) error {
 func (s *Server) Order(merchant, orderID string) (Record, error) {
 	var r Record
 	err := s.books.edit(key{merchant, orderID}, func(e *entry) error {
-		r = e.record()
+		r = e.snapshot()
 		return nil
 	})
 	return r, err

@@ -6,6 +6,7 @@ import "encoding/json"
 const (
 	codeSuccess  = 200
 	codeBusiness = 400
+	codeAnomaly  = 500
 )
 
 // envelope is what every answer of the API is wrapped in.

@@ -14,6 +14,8 @@ var (
 	// ErrDuplicateOrder is wrapped where a merchant's order id is taken; ids are
 	// unique per merchant, over both flows.
 	ErrDuplicateOrder = errors.New("order id is taken")
+	// ErrBalance is returned for a payout that the merchant's balance can't pay.
+	ErrBalance = errors.New("insufficient balance")
 	// ErrClosed is returned where a closed sandbox has left something undone.
 	ErrClosed = errors.New("the sandbox is closed")
 	// ErrBooksFull is wrapped when MaxOrders orders are in the books.

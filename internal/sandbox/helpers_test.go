@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/govalues/decimal"
 	"go.uber.org/goleak"
 
 	"github.com/settlehook/settlehook/pkg/sign"
@@ -99,8 +100,8 @@ func idle(t testing.TB, s *Server) {
 
 // received is one push as a receiver got it.
 type received struct {
-	url, body string
-	at        time.Time
+	url, body, contentType string
+	at                     time.Time
 }
 
 // receiver stands for settlehook's receiver without a network, so that it can
@@ -117,7 +118,7 @@ func (v *receiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := received{url: r.URL.String(), body: string(body), at: time.Now()}
+	one := received{url: r.URL.String(), body: string(body), contentType: r.Header.Get("Content-Type"), at: time.Now()}
 	v.mu.Lock()
 	n := len(v.got)
 	v.got = append(v.got, one)
@@ -149,3 +150,10 @@ func always(status int, body string) func(int, received) (int, string) {
 
 // pass lets time pass in a synctest bubble, where it costs none.
 func pass(d time.Duration) { <-time.After(d) }
+
+func must(d decimal.Decimal, err error) decimal.Decimal {
+	if err != nil {
+		panic(err)
+	}
+	return d
+}

@@ -1,227 +1,250 @@
 package sandbox
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
+	"math"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/settlehook/settlehook/pkg/sign"
 )
 
-func traffic(t testing.TB, s *Server, want Traffic) TrafficReport {
-	t.Helper()
-	report, err := s.RunTraffic(t.Context(), want)
+// strict answers as settlehook's receiver does: it takes what is well formed
+// and signed.
+func strict(_ int, r received) (int, string) {
+	params, err := sign.Parse(r.contentType, []byte(r.body))
 	if err != nil {
-		t.Fatal(err)
+		return http.StatusBadRequest, "malformed"
 	}
-	return report
+	for _, m := range merchants() {
+		if strings.HasSuffix(r.url, "/"+m.ID) {
+			ring, err := sign.NewKeyring(m.SigningID, m.Keys...)
+			if err != nil {
+				return http.StatusInternalServerError, ""
+			}
+			if _, err := ring.VerifyCallback(params, sign.Policy{}); err == nil {
+				return http.StatusOK, acknowledgement
+			}
+		}
+	}
+	return http.StatusUnauthorized, "bad signature"
 }
 
-// bySort orders records, whose creation is concurrent, by order id.
-func bySort(records []Record) []Record {
+// live makes orders whose fates are drawn, and waits until all is over.
+func live(t *testing.T, s *Server, n int) []Record {
+	t.Helper()
+	for i := range n {
+		m := []string{"m1001", "m2"}[i%2]
+		flow := []Flow{Collect, Collect, Pay}[i%3]
+		order, err := s.draft(NewOrder{Merchant: m, Flow: flow, OrderID: fmt.Sprintf("o%05d", i), Amount: dec("10000")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.enter(t.Context(), order, s.fate(order), announceNothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle(t, s)
+	records := s.Books()
 	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.OrderID, b.OrderID) })
 	return records
 }
 
-// Ten thousand orders: every change of state was told, and the last push that
-// the receiver took of each order is what the books say about it.
-func TestTenThousandOrders(t *testing.T) {
-	const total = 10_000
-	var flaky atomic.Int64
-	v := &receiver{answer: func(int, received) (int, string) {
-		if flaky.Add(1)%7 == 0 {
-			return 503, ""
-		}
-		return 200, "success"
-	}}
+// A hostile gateway: all that a receiver must take is taken, nothing else is;
+// every mischief happens, about as often as its rate says; and the last word
+// about every order is the truth.
+func TestHostilePushes(t *testing.T) {
+	const n = 6000
+	v := &receiver{answer: strict}
+	rates := Hostile().With(Rates{ReversalSilent: 0.01, PushNone: 0.01})
 	simulate(t, v, func(t *testing.T, s *Server) {
-		if report := traffic(t, s, Traffic{Total: total, Rate: 500}); report != (TrafficReport{Created: total}) {
-			t.Fatalf("%+v", report)
-		}
-		idle(t, s)
-
-		type callback struct {
-			OrderID, PlatOrderID string
-			Amount, Fee          json.Number
-			Status               Status
-			Reverse              bool
-		}
-		last := map[string]callback{}
-		pushes := 0
-		for _, got := range v.all() {
-			var c callback
-			if err := json.Unmarshal([]byte(got.body), &c); err != nil {
-				t.Fatal(err)
+		records := live(t, s, n)
+		series := 0
+		for _, r := range records {
+			for _, p := range r.Pushes {
+				if p.HTTPStatus != 0 && p.Accepted != p.Must() {
+					t.Fatalf("order %s: push %+v", r.OrderID, p)
+				}
+				if p.HTTPStatus == 0 && p.Error != "not sent" {
+					t.Fatalf("order %s: push %+v", r.OrderID, p)
+				}
 			}
-			if err := verify(got.url[strings.LastIndexByte(got.url, '/')+1:], []byte(got.body)); err != nil {
-				t.Fatal(err)
-			}
-			last[c.OrderID] = c
-			pushes++
-		}
-
-		states, flows, owners := map[string]int{}, map[Flow]int{}, map[string]int{}
-		platIDs := map[string]bool{}
-		for _, r := range s.Books() {
-			states[r.State]++
-			flows[r.Flow]++
-			owners[r.Merchant]++
-			platIDs[r.PlatOrderID] = true
-			pushes -= len(r.Pushes)
-			want := callback{r.OrderID, r.PlatOrderID, json.Number(r.Shown().String()), json.Number(r.Fee.String()), r.Status, r.Reversed}
-			if last[r.OrderID] != want || !r.Accepted || r.Note != "" {
-				t.Fatalf("last push %+v, books %+v", last[r.OrderID], r)
-			}
-			if !regexp.MustCompile(`^sb-[0-9a-f]{12}-[0-9]{7}$`).MatchString(r.OrderID) || !regexp.MustCompile(`^[0-9]{18}$`).MatchString(r.PlatOrderID) {
-				t.Fatalf("ids %s, %s", r.OrderID, r.PlatOrderID)
-			}
-			if r.Currency == "IDR" && (r.Submitted.Scale() != 0 || r.Fee.Scale() != 0) {
-				t.Fatalf("decimals in IDR: %+v", r)
-			}
-			if r.State == "short-paid" && r.Flow != Collect {
-				t.Fatalf("a short-paid payout: %+v", r)
+			series += len(r.History) - 1
+			silent := r.Mischief[PushNone] > 0 || r.Mischief[ReversalSilent] > 0
+			if !r.Accepted && !silent {
+				t.Fatalf("no true push of the last state was taken: %+v", r)
 			}
 		}
-		if pushes != 0 || len(last) != total || len(platIDs) != total {
-			t.Fatalf("pushes received but not in the books: %d; orders %d, platform ids %d", pushes, len(last), len(platIDs))
-		}
-		for state, weight := range map[string]int{"settled": 78, "failed": 12, "reversed": 5, "short-paid": 5} {
-			if got, want := states[state], total*weight/100; got < want*8/10 || got > want*12/10 {
-				t.Errorf("%d orders %s, want about %d", got, state, want)
+		counts := s.Mischief()
+		about := func(m Mischief, of float64) {
+			t.Helper()
+			if want := of * rates[m]; math.Abs(float64(counts[m])-want) > 5*math.Sqrt(want)+1 {
+				t.Errorf("%s happened %d times, want about %.0f", m, counts[m], want)
 			}
 		}
-		if flows[Pay] < total/3 || flows[Collect] < total/2 || owners["m1001"] < total/3 || owners["m2"] < total/3 {
-			t.Errorf("flows %v, merchants %v", flows, owners)
+		for _, m := range []Mischief{Failure, LateSuccess, Reversal, ReversalUnmarked, ReversalSilent} {
+			about(m, n)
 		}
-	}, func(c *Config) { c.TimeScale = 1000 })
+		for _, m := range []Mischief{Underpayment, Overpayment, PaidTwice} {
+			about(m, n*2/3)
+		}
+		for _, m := range []Mischief{PushDelayed, PushForged, PushCollision, PushWrongAmount, PushDuplicate} {
+			about(m, float64(series))
+		}
+		for _, m := range Mischiefs() {
+			call := strings.HasPrefix(string(m), "call-") || strings.HasPrefix(string(m), "query-") || m == CreateLost || m == PushEarly
+			if counts[m] == 0 && !call {
+				t.Errorf("%s never happened", m)
+			}
+		}
+	}, func(c *Config) { c.Mischief, c.TimeScale = rates, 60 })
 }
 
-// The same seed and run make the same orders, whatever else was created.
-func TestTrafficIsRepeatable(t *testing.T) {
-	run := func(seed uint64, run string, manual int) []Order {
-		var orders []Order
-		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
-			for range manual {
-				create(t, s, NewOrder{})
-			}
-			traffic(t, s, Traffic{Total: 100})
-			idle(t, s)
-			for _, r := range bySort(s.Books())[:100] { // "-0…" sorts before "-m…"
-				r.CreatedAt, r.ChangedAt = time.Time{}, time.Time{}
-				orders = append(orders, r.Order)
-			}
-		}, func(c *Config) { c.Seed, c.Run = seed, run })
-		return orders
-	}
-	first := run(1, "a", 0)
-	if diff := cmp.Diff(first, run(1, "a", 3), sameDecimal); diff != "" {
-		t.Fatalf("not repeatable: %s", diff)
-	}
-	ids := map[string]bool{}
-	for _, orders := range [][]Order{first, run(1, "b", 0), run(2, "a", 0)} {
-		for _, o := range orders {
-			ids[o.OrderID], ids[o.PlatOrderID] = true, true
-		}
-	}
-	if len(ids) != 600 {
-		t.Fatalf("%d different ids in three runs, want 600", len(ids))
-	}
-}
-
-func TestTrafficRate(t *testing.T) {
+func TestBalancesFollowTheOrders(t *testing.T) {
 	simulate(t, &receiver{}, func(t *testing.T, s *Server) {
-		from := time.Now()
-		traffic(t, s, Traffic{Total: 21, Rate: 10})
-		if took := time.Since(from); took != 2*time.Second {
-			t.Fatalf("21 orders at 10/s took %s", took)
+		records := live(t, s, 600)
+		for _, m := range []string{"m1001", "m2"} {
+			want := defaultBalance
+			for _, r := range records {
+				if r.Merchant != m || r.Status != Success {
+					continue
+				}
+				move := r.Paid
+				if r.Flow == Collect {
+					move = must(move.Sub(r.Fee))
+				} else {
+					move = must(move.Add(r.Fee)).Neg()
+				}
+				want = must(want.Add(move))
+			}
+			got, err := s.Balance(m)
+			if err != nil || !got.All.Equal(want) || !got.Usable.Equal(want) {
+				t.Errorf("%s has %+v (%v), want %s", m, got, err, want)
+			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 9500*time.Millisecond)
-		defer cancel()
-		report, err := s.RunTraffic(ctx, Traffic{Rate: 1})
-		if err != nil || report != (TrafficReport{Created: 10}) {
-			t.Fatalf("%+v, %v", report, err)
-		}
-		if got := len(s.Books()); got != 21+report.Created {
-			t.Fatalf("%d orders in the books", got)
-		}
-	})
+	}, func(c *Config) { c.Mischief, c.TimeScale = Hostile(), 60 })
 }
 
-func TestTrafficWeights(t *testing.T) {
-	for state, w := range map[string]Weights{
-		"settled": {Settled: 1}, "failed": {Failed: 1}, "reversed": {Reversed: 1}, "short-paid": {ShortPaid: 1},
-	} {
+// The same seed and run do the same to the same orders.
+func TestMischiefIsRepeatable(t *testing.T) {
+	run := func(seed uint64) (records []Record) {
 		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
-			traffic(t, s, Traffic{Total: 30, Weights: w})
-			idle(t, s)
-			for _, r := range s.Books() {
-				if r.State != state {
-					t.Fatalf("%+v with weights %+v", r, w)
+			records = live(t, s, 200)
+			for i := range records {
+				r := &records[i]
+				r.CreatedAt, r.ChangedAt = time.Time{}, time.Time{}
+				for j := range r.History {
+					r.History[j].At = time.Time{}
 				}
+				for j := range r.Pushes {
+					r.Pushes[j].At = time.Time{}
+				}
+				slices.SortStableFunc(r.Pushes, func(a, b Push) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 			}
-		})
+		}, func(c *Config) { c.Seed, c.Mischief = seed, Hostile() })
+		return records
+	}
+	first := run(1)
+	if diff := cmp.Diff(first, run(1), sameDecimal); diff != "" {
+		t.Errorf("not repeatable: %s", diff)
+	}
+	if diff := cmp.Diff(first, run(2), sameDecimal); diff == "" {
+		t.Error("another seed does the same")
 	}
 }
 
-func TestTrafficRefusals(t *testing.T) {
-	t.Run("announcing fails", func(t *testing.T) {
-		var calls atomic.Int64
-		s := newSandbox(t, func(c *Config) {
-			c.OnCreate = func(context.Context, Order) error {
-				if calls.Add(1)%2 == 0 {
-					return errors.New("down")
-				}
-				return nil
+func TestCalm(t *testing.T) {
+	simulate(t, &receiver{}, func(t *testing.T, s *Server) {
+		for _, r := range live(t, s, 100) {
+			if r.State != "settled" || len(r.Pushes) != 1 || r.Mischief != nil {
+				t.Fatalf("%+v", r)
 			}
-		})
-		if report := traffic(t, s, Traffic{Total: 10}); report != (TrafficReport{Created: 5, Refused: 5}) {
-			t.Fatalf("%+v", report)
 		}
 	})
-	t.Run("full books", func(t *testing.T) {
-		s := newSandbox(t, func(c *Config) { c.MaxOrders = 5 })
-		report, err := s.RunTraffic(t.Context(), Traffic{})
-		if !errors.Is(err, ErrBooksFull) || report.Created != 5 {
-			t.Fatalf("%+v, %v", report, err)
-		}
-	})
-	for _, bad := range []Traffic{{Rate: -1}, {Total: -1}, {Creators: -1}, {Weights: Weights{Settled: 2, Failed: -1}}} {
-		if _, err := newSandbox(t).RunTraffic(t.Context(), bad); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%+v: error %v", bad, err)
+}
+
+func TestRatesRefused(t *testing.T) {
+	for text, rates := range map[string]Rates{
+		"there is no mischief":     {"push-nonsense": 0.1},
+		"it must be from 0 to 1":   {PushForm: 1.1},
+		"must be from 0 to 1":      {PushForm: math.NaN()},
+		"an order has one fate":    {Failure: 0.6, Reversal: 0.5},
+		"push-number-dialect, pus": {"x": 0},
+	} {
+		_, err := New(Config{Merchants: merchants(), Mischief: rates})
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v: %v, want %q", rates, err, text)
 		}
 	}
 }
 
-// The pool bounds how many pushes are under way at once.
-func TestPushersAreBounded(t *testing.T) {
-	var now, most atomic.Int64
-	v := &receiver{answer: func(int, received) (int, string) {
-		most.Store(max(most.Load(), now.Add(1)))
-		pass(time.Second)
-		now.Add(-1)
-		return 200, "success"
-	}}
-	simulate(t, v, func(t *testing.T, s *Server) {
-		from := time.Now()
-		for i := range 12 {
-			create(t, s, NewOrder{OrderID: fmt.Sprintf("o%d", i)})
-			apply(t, s, fmt.Sprintf("o%d", i), Settle)
+// What a call can meet, each for sure.
+func TestCallMischief(t *testing.T) {
+	for m, want := range map[Mischief]struct {
+		status int
+		body   string
+	}{
+		CallAnomaly:   {200, `"code":500`},
+		CallHTTPError: {502, "Bad Gateway"},
+		CallRefused:   {200, `"code":400`},
+	} {
+		s := newSandbox(t, func(c *Config) { c.Mischief = Rates{m: 1} })
+		create(t, s, NewOrder{OrderID: "o1"})
+		for _, path := range []string{"/collect/create", "/pay/create", "/order/query", "/order/balance"} {
+			status, body := call(s, path, map[string]string{"merchant": "8801", "orderId": "o1"})
+			if status != want.status || !strings.Contains(body, want.body) {
+				t.Errorf("%s, %s: %d %s", m, path, status, body)
+			}
 		}
-		synctest.Wait()
-		if got := now.Load(); got != 3 {
-			t.Fatalf("%d pushes at once, want 3", got)
+		if got := s.Mischief()[m]; got != 4 {
+			t.Errorf("%s: counted %d", m, got)
 		}
-		idle(t, s)
-		if most.Load() != 3 || time.Since(from) != 4*time.Second {
-			t.Fatalf("at most %d at once, %s for all", most.Load(), time.Since(from))
+		if record(t, s, "o1").Mischief[m] == 0 {
+			t.Errorf("%s is not in the order's record", m)
 		}
-	}, func(c *Config) { c.Pushers = 3 })
+	}
+}
+
+// call makes a signed call without a network.
+func call(s *Server, path string, fields map[string]string) (status int, body string) {
+	var params sign.Params
+	for name, value := range fields {
+		params = append(params, sign.Param{Name: name, Value: value})
+	}
+	params = append(params, sign.Param{Name: "sign", Value: sign.Sign(params, newSecret)})
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://sandbox.example"+path, strings.NewReader(string(params.JSON())))
+	r.Header.Set("Content-Type", "application/json")
+	s.apiHandler().ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func TestLaggingQueries(t *testing.T) {
+	s := newSandbox(t, func(c *Config) { c.Mischief = Rates{QueryLagging: 1, QueryUnknown: 1} })
+	create(t, s, NewOrder{OrderID: "o1"})
+	apply(t, s, "o1", Settle)
+	query := func() string {
+		_, body := call(s, "/order/query", map[string]string{"merchant": "8801", "orderId": "o1"})
+		return body
+	}
+	if body := query(); !strings.Contains(body, descUnknownOrder) {
+		t.Errorf("first query: %s", body)
+	}
+	if body := query(); !strings.Contains(body, `"status":0`) {
+		t.Errorf("second query: %s", body)
+	}
+	query()
+	if body := query(); !strings.Contains(body, `"status":1`) {
+		t.Errorf("fourth query: %s", body)
+	}
+	r := record(t, s, "o1")
+	if r.Mischief[QueryUnknown] != 1 || r.Mischief[QueryLagging] < 1 || r.Mischief[QueryLagging] > 2 {
+		t.Errorf("%+v", r.Mischief)
+	}
 }

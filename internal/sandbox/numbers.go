@@ -15,21 +15,14 @@ import (
 type numbers struct {
 	seed, run string
 	// prefix tells the order ids of one seed and run from those of another.
-	prefix  string
-	plat    uint64        // first nine digits of the platform's order ids
-	manual  atomic.Uint64 // orders without an id of their own
-	traffic atomic.Uint64 // orders of the traffic generator
+	prefix string
+	manual atomic.Uint64 // orders without an id of their own
 }
-
-// Orders by hand and by the traffic generator count apart: creating one by
-// hand in between doesn't change the generator's.
-const manualPlat = 500_000_000
 
 func newNumbers(seed uint64, run string) *numbers {
 	n := &numbers{seed: strconv.FormatUint(seed, 10), run: run}
 	sum := n.hash("ids")
 	n.prefix = "sb-" + hex.EncodeToString(sum[:6])
-	n.plat = 100_000_000 + binary.BigEndian.Uint64(sum[8:16])%900_000_000
 	return n
 }
 
@@ -44,19 +37,21 @@ func (n *numbers) stream(what string) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))
 }
 
-// orderIDs returns the two ids of the traffic generator's i-th order: the
-// merchant's of at most 32 characters, the platform's of 18 digits.
-func (n *numbers) orderIDs(i uint64) (orderID, platOrderID string) {
-	return fmt.Sprintf("%s-%07d", n.prefix, i), n.platID(i)
+// orderID is the id of the next order that is made by hand without one, of at
+// most 32 characters.
+func (n *numbers) orderID() string { return fmt.Sprintf("%s-m%06d", n.prefix, n.manual.Add(1)) }
+
+// platOrderID is the platform's id of an order, 18 digits.
+func (n *numbers) platOrderID(k key) string {
+	sum := n.hash("plat/" + k.String())
+	return strconv.FormatUint(100_000_000_000_000_000+binary.BigEndian.Uint64(sum[:8])%900_000_000_000_000_000, 10)
 }
 
-// manualIDs is orderIDs for the next order that is made by hand.
-func (n *numbers) manualIDs() (orderID, platOrderID string) {
-	i := n.manual.Add(1)
-	return fmt.Sprintf("%s-m%06d", n.prefix, i), n.platID(manualPlat + i)
+// token names an order's cashier page.
+func (n *numbers) token(k key) string {
+	sum := n.hash("cashier/" + k.String())
+	return hex.EncodeToString(sum[:16])
 }
-
-func (n *numbers) platID(i uint64) string { return fmt.Sprintf("%09d%09d", n.plat, i) }
 
 // utr is the bank's 12-digit reference of an order's payment.
 func (n *numbers) utr(k key) string {

@@ -43,10 +43,19 @@ type Order struct {
 	Fee    decimal.Decimal `json:"fee"`
 	Status Status          `json:"status"`
 	// Reversed is true for a success that was taken back; Status is then Failed.
-	Reversed bool   `json:"reversed"`
+	Reversed bool `json:"reversed"`
+	// Unmarked: the callbacks of a reversal don't say reverse.
+	Unmarked bool   `json:"unmarked,omitempty"`
 	UTR      string `json:"utr,omitempty"`
 	// Remark is the reason of a failure or reversal.
-	Remark    string    `json:"remark,omitempty"`
+	Remark string `json:"remark,omitempty"`
+	// NotifyURL is where callbacks go, and CallbackURL where the payer's browser
+	// goes, both as the create call gave them; "" for an order made by hand.
+	NotifyURL   string `json:"notifyUrl,omitempty"`
+	CallbackURL string `json:"callbackUrl,omitempty"`
+	// Duplicates is the order that was paid a second time by this one.
+	Duplicates string `json:"duplicates,omitempty"`
+
 	CreatedAt time.Time `json:"createdAt"`
 	ChangedAt time.Time `json:"changedAt"`
 }
@@ -87,7 +96,14 @@ const (
 	Settle  Action = "settle"
 	Fail    Action = "fail"
 	Reverse Action = "reverse"
+	// PayAgain pays a settled order once more: a new order with _1 behind its id
+	// is made, and this one stays as it is.
+	PayAgain Action = "pay-again"
 )
+
+func (a Action) known() bool {
+	return a == Settle || a == Fail || a == Reverse || a == PayAgain
+}
 
 // Change is one change of an order's state.
 type Change struct {
@@ -97,6 +113,9 @@ type Change struct {
 	Paid decimal.Decimal
 	// Remark is the reason, for Fail and Reverse; "" takes a usual one.
 	Remark string
+	// Unmarked reversals don't say reverse in their callbacks, and Silent ones
+	// have none. For Reverse.
+	Unmarked, Silent bool
 }
 
 // TransitionError says that an order in this state cannot take this change.
@@ -115,21 +134,21 @@ var feeRate = decimal.MustNew(2, 2)
 // apply returns the order after the change. The machine is
 //
 //	submitted ── settle ──▶ success ── reverse ──▶ failed, reversed
-//	    └─────── fail ────▶ failed
+//	    └─────── fail ────▶ failed ── settle ──▶ success
 //
 // and everything else fails with *TransitionError.
 func (o Order) apply(c Change, utr string, now time.Time) (Order, error) {
 	switch {
-	case c.Action == Settle && o.Status == Submitted:
+	case c.Action == Settle && (o.Status == Submitted || o.Status == Failed && !o.Reversed):
 		return o.settle(c, utr, now)
 	case c.Action == Fail && o.Status == Submitted:
 		o.Status, o.Remark = Failed, orElse(c.Remark, "declined by the bank")
 	case c.Action == Reverse && o.Status == Success:
-		o.Status, o.Reversed, o.Remark = Failed, true, orElse(c.Remark, "taken back by the bank")
-	case c.Action == Settle || c.Action == Fail || c.Action == Reverse:
+		o.Status, o.Reversed, o.Unmarked, o.Remark = Failed, true, c.Unmarked, orElse(c.Remark, "taken back by the bank")
+	case c.Action.known():
 		return o, &TransitionError{OrderID: o.OrderID, State: o.State(), Action: c.Action}
 	default:
-		return o, invalid("unknown change %q; use settle, fail or reverse", c.Action)
+		return o, invalid("unknown change %q; use settle, fail, reverse or pay-again", c.Action)
 	}
 	o.ChangedAt = now
 	return o, nil
@@ -144,13 +163,20 @@ func (o Order) settle(c Change, utr string, now time.Time) (Order, error) {
 	if err != nil {
 		return o, err
 	}
-	fee, err := paid.Mul(feeRate)
+	fee, err := feeOf(paid, o.Currency)
 	if err != nil {
 		return o, fmt.Errorf("fee of order %s: %w", o.OrderID, err)
 	}
-	scale := fractionDigits(o.Currency)
-	o.Status, o.Paid, o.Fee, o.UTR, o.ChangedAt = Success, paid, fee.Round(scale).Pad(scale), utr, now
+	o.Status, o.Paid, o.Fee, o.UTR, o.Remark, o.ChangedAt = Success, paid, fee, utr, "", now
 	return o, nil
+}
+
+// feeOf is the gateway's commission on an amount, rounded to the currency's
+// digits: the gateway's own business, and the merchant takes it as it comes.
+func feeOf(amount decimal.Decimal, currency string) (decimal.Decimal, error) {
+	fee, err := amount.Mul(feeRate)
+	scale := fractionDigits(currency)
+	return fee.Round(scale).Pad(scale), err
 }
 
 // fractionDigits is how many digits the gateway shows behind the point.

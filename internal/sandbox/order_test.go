@@ -36,7 +36,7 @@ func TestStateMachine(t *testing.T) {
 		{"short-paid, reversed", []Change{short, reverse}, "reversed", "900.00", "18.00", Failed, true, false},
 		{"settled twice", []Change{settle, settle}, "settled", "1000.00", "20.00", Success, false, true},
 		{"settled, failed", []Change{settle, fail}, "settled", "1000.00", "20.00", Success, false, true},
-		{"failed, settled", []Change{fail, settle}, "failed", "1000.00", "0.00", Failed, false, true},
+		{"failed, settled", []Change{fail, settle}, "settled", "1000.00", "20.00", Success, false, false},
 		{"failed twice", []Change{fail, fail}, "failed", "1000.00", "0.00", Failed, false, true},
 		{"failed, reversed", []Change{fail, reverse}, "failed", "1000.00", "0.00", Failed, false, true},
 		{"reversed at once", []Change{reverse}, "submitted", "1000.00", "0.00", Submitted, false, true},

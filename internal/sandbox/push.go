@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/settlehook/settlehook/pkg/sign"
 )
 
 // acknowledgement is the only body that ends a push series, with status 200
@@ -36,19 +34,36 @@ func DefaultPushOffsets() []time.Duration {
 // startSeries puts the first push about the order's present state on the
 // agenda. The series of an earlier state ends with it: the gateway tells what
 // an order is, not what it was. The caller holds the books' lock through e.
-func (s *Server) startSeries(k key, e *entry) {
+func (s *Server) startSeries(k key, e *entry, before Order) {
 	e.series++
 	e.accepted = false
-	s.schedulePush(k, e.series, 0, e.order.ChangedAt)
+	due := e.order.ChangedAt
+	what := seriesName(k, e.series)
+	if e.series > 1 && s.imp.strikes(PushStale, what) {
+		s.pushOnceMore(k, PushStale, s.letter(before, what+"/stale"), before, s.wait("stale/"+what, 10*time.Second, time.Minute))
+	}
+	if s.imp.strikes(PushDelayed, what) {
+		s.mischief(e, PushDelayed)
+		due = s.after(due, s.wait("delayed/"+what, 5*time.Second, time.Minute))
+	}
+	s.schedulePush(k, e.series, 0, due)
 }
 
-func (s *Server) schedulePush(k key, series, attempt int, changed time.Time) {
-	due := s.after(changed, Duration(s.cfg.PushOffsets[attempt]))
-	s.agenda.add(due, func(ctx context.Context) { s.push(ctx, k, series, attempt, changed) })
+func seriesName(k key, series int) string { return fmt.Sprintf("%s/%d", k, series) }
+
+// wait draws a time between two, in the gateway's.
+func (s *Server) wait(what string, least, most time.Duration) Duration {
+	return Duration(least + time.Duration(s.imp.roll("wait/"+what)*float64(most-least)))
+}
+
+// schedulePush plans an attempt of a series that began at this time.
+func (s *Server) schedulePush(k key, series, attempt int, began time.Time) {
+	due := s.after(began, Duration(s.cfg.PushOffsets[attempt]))
+	s.agenda.add(due, func(ctx context.Context) { s.push(ctx, k, series, attempt, began) })
 }
 
 // push makes one attempt of a series, unless it is over, and plans what follows.
-func (s *Server) push(ctx context.Context, k key, series, attempt int, changed time.Time) {
+func (s *Server) push(ctx context.Context, k key, series, attempt int, began time.Time) {
 	var order Order
 	over := false
 	// A push is only planned for an order that is in the books.
@@ -59,19 +74,25 @@ func (s *Server) push(ctx context.Context, k key, series, attempt int, changed t
 	if over {
 		return
 	}
-	done := s.send(ctx, order, Push{Series: series, Attempt: attempt + 1, Offset: Duration(s.cfg.PushOffsets[attempt])})
-	if ctx.Err() != nil && !done.Accepted {
+	p := Push{Series: series, Attempt: attempt + 1, Offset: Duration(s.cfg.PushOffsets[attempt])}
+	made := s.attempt(ctx, k, order, p)
+	if ctx.Err() != nil && !made[len(made)-1].Accepted {
 		return // the sandbox is closing: the receiver did not refuse
 	}
 	_ = s.books.edit(k, func(e *entry) error {
-		e.pushes = append(e.pushes, done)
+		accepted := false
+		for _, p := range made {
+			e.record(p)
+			s.mischief(e, p.Mischief...)
+			accepted = accepted || p.Accepted && p.true()
+		}
 		switch {
 		case e.series != series:
-		case done.Accepted:
+		case accepted:
 			e.accepted = true
 			s.advance(k, e, true)
 		case attempt+1 < len(s.cfg.PushOffsets):
-			s.schedulePush(k, series, attempt+1, changed)
+			s.schedulePush(k, series, attempt+1, began)
 		case len(e.course.left) > 0 && e.course.left[0].WhenAccepted:
 			e.endCourse("no push was accepted")
 		}
@@ -93,9 +114,10 @@ func (s *Server) PushNow(ctx context.Context, merchant, orderID string) (Push, e
 	}); err != nil {
 		return Push{}, err
 	}
-	done := s.send(ctx, order, Push{Attempt: 1})
+	done := s.send(ctx, order, s.letter(order, s.imp.turn("by-hand/"+k.String())), Push{Attempt: 1})
 	return done, s.books.edit(k, func(e *entry) error {
-		e.pushes = append(e.pushes, done)
+		e.record(done)
+		s.mischief(e, done.Mischief...)
 		if e.series == series && done.Accepted {
 			e.accepted = true
 		}
@@ -104,9 +126,10 @@ func (s *Server) PushNow(ctx context.Context, merchant, orderID string) (Push, e
 }
 
 // send posts one callback and fills in what became of it.
-func (s *Server) send(ctx context.Context, order Order, p Push) Push {
-	p.At, p.Status, p.Reverse, p.Amount = s.now(), order.Status, order.Reversed, order.Shown().String()
-	status, reply, err := s.post(ctx, order)
+func (s *Server) send(ctx context.Context, order Order, l letter, p Push) Push {
+	p.At, p.Status, p.Reverse, p.Amount = s.now(), order.Status, order.marked(), order.Shown().String()
+	p.Mischief = append(p.Mischief, l.mischief...)
+	status, reply, err := s.post(ctx, order, l)
 	if err != nil {
 		p.Error = err.Error()
 	} else {
@@ -115,11 +138,12 @@ func (s *Server) send(ctx context.Context, order Order, p Push) Push {
 	}
 	s.log.Debug("pushed", zap.String("merchant", order.Merchant), zap.String("order", order.OrderID),
 		zap.String("state", order.State()), zap.Int("series", p.Series), zap.Int("attempt", p.Attempt),
-		zap.Bool("accepted", p.Accepted), zap.Int("status", p.HTTPStatus), zap.String("error", p.Error))
+		zap.Bool("accepted", p.Accepted), zap.Int("status", p.HTTPStatus), zap.String("error", p.Error),
+		zap.Any("mischief", p.Mischief))
 	return p
 }
 
-func (s *Server) post(ctx context.Context, order Order) (status int, reply []byte, err error) {
+func (s *Server) post(ctx context.Context, order Order, l letter) (status int, reply []byte, err error) {
 	target, err := s.notifyURL(order)
 	if err != nil {
 		return 0, nil, err
@@ -128,11 +152,11 @@ func (s *Server) post(ctx context.Context, order Order) (status int, reply []byt
 	// time passes.
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.PushTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(s.callbackBody(order)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(l.body))
 	if err != nil {
 		return 0, nil, fmt.Errorf("notify URL: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", l.contentType)
 	req.Header.Set("User-Agent", "settlehook-sandbox")
 	resp, err := s.pushClient.Do(req)
 	if err != nil {
@@ -147,50 +171,15 @@ func (s *Server) post(ctx context.Context, order Order) (status int, reply []byt
 	return resp.StatusCode, reply, nil
 }
 
-// notifyURL is where settlehook's receiver takes the merchant's callbacks.
+// notifyURL is where the order's callbacks go: where its create call said, or to
+// settlehook's receiver.
 func (s *Server) notifyURL(order Order) (string, error) {
+	if order.NotifyURL != "" {
+		return order.NotifyURL, nil
+	}
 	base := s.notifyBase(order.Merchant)
 	if base == "" {
 		return "", errors.New("no notify URL is set for the merchant")
 	}
 	return base + "/callbacks/" + string(order.Flow) + "/" + url.PathEscape(order.Merchant), nil
-}
-
-// PushEdit changes an order's callbacks on their way out, for tests.
-type PushEdit struct {
-	// Fields replaces the fields before they are signed: a lie that is signed
-	// well. nil leaves them.
-	Fields func(sign.Params) sign.Params
-	// Body replaces the signed body: a forgery, or a damaged one. nil leaves it.
-	Body func([]byte) []byte
-}
-
-// OverridePush edits all pushes of one order from now on; the zero PushEdit
-// ends that. The order need not exist yet.
-func (s *Server) OverridePush(merchant, orderID string, edit PushEdit) {
-	s.hooks.setPush(key{merchant, orderID}, edit)
-}
-
-// callbackBody is the signed JSON body of the order's callback, with the
-// fields in the document's order and amounts as their text.
-func (s *Server) callbackBody(order Order) []byte {
-	edit := s.hooks.push(key{order.Merchant, order.OrderID})
-	fields := sign.Params{
-		{Name: "platOrderId", Value: order.PlatOrderID, Kind: sign.KindString},
-		{Name: "orderId", Value: order.OrderID, Kind: sign.KindString},
-		{Name: "amount", Value: order.Shown().String(), Kind: sign.KindNumber},
-		{Name: "status", Value: strconv.Itoa(int(order.Status)), Kind: sign.KindNumber},
-		{Name: "reverse", Value: strconv.FormatBool(order.Reversed), Kind: sign.KindBool},
-		{Name: "remark", Value: order.Remark, Kind: sign.KindString},
-		{Name: "fee", Value: order.Fee.String(), Kind: sign.KindNumber},
-	}
-	if edit.Fields != nil {
-		fields = edit.Fields(fields)
-	}
-	signature := s.merchants[order.Merchant].ring.Sign(fields)
-	body := append(fields, sign.Param{Name: "sign", Value: signature, Kind: sign.KindString}).JSON()
-	if edit.Body != nil {
-		body = edit.Body(body)
-	}
-	return body
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,7 +264,7 @@ func TestCallbackBody(t *testing.T) {
 			}
 			sum := md5.Sum([]byte(tt.signed + "&key=" + secret))
 			want := strings.Replace(tt.body, "SIGN", hex.EncodeToString(sum[:]), 1)
-			body := s.callbackBody(order)
+			body := s.letter(order, "").body
 			if got := string(body); got != want {
 				t.Fatalf("body\n got %s\nwant %s", got, want)
 			}
@@ -354,4 +356,30 @@ func TestPushWithoutNotifyURL(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	}, func(c *Config) { c.NotifyBase = "" })
+}
+
+// The pool bounds how many pushes are under way at once.
+func TestPushersAreBounded(t *testing.T) {
+	var now, most atomic.Int64
+	v := &receiver{answer: func(int, received) (int, string) {
+		most.Store(max(most.Load(), now.Add(1)))
+		pass(time.Second)
+		now.Add(-1)
+		return 200, "success"
+	}}
+	simulate(t, v, func(t *testing.T, s *Server) {
+		from := time.Now()
+		for i := range 12 {
+			create(t, s, NewOrder{OrderID: fmt.Sprintf("o%d", i)})
+			apply(t, s, fmt.Sprintf("o%d", i), Settle)
+		}
+		synctest.Wait()
+		if got := now.Load(); got != 3 {
+			t.Fatalf("%d pushes at once, want 3", got)
+		}
+		idle(t, s)
+		if most.Load() != 3 || time.Since(from) != 4*time.Second {
+			t.Fatalf("at most %d at once, %s for all", most.Load(), time.Since(from))
+		}
+	}, func(c *Config) { c.Pushers = 3 })
 }

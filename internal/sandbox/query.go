@@ -2,13 +2,13 @@ package sandbox
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 
+	"github.com/govalues/decimal"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/pkg/sign"
@@ -41,95 +41,86 @@ func (s *Server) OverrideQuery(merchant, orderID string, answers ...QueryAnswer)
 	s.hooks.setQuery(key{merchant, orderID}, answers)
 }
 
-// OverrideMerchant answers every query of a merchant the same way, before its
+// OverrideMerchant answers every call of a merchant the same way, before its
 // sign is looked at; the zero QueryAnswer ends that.
 func (s *Server) OverrideMerchant(merchant string, answer QueryAnswer) {
 	s.hooks.setOutage(merchant, answer)
 }
 
-// Texts of refusals. A client can tell them apart only by these.
-const (
-	descUnknownOrder    = "order does not exist"
-	descUnknownMerchant = "merchant does not exist"
-	descBadSign         = "sign error"
-)
-
 // handleQuery is POST /order/query.
-func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request) {
-	params, err := readParams(w, r)
-	if err != nil {
-		writeEnvelope(w, refuse(codeBusiness, "parameter error: "+err.Error()))
-		return
-	}
-	m := s.byAccount[text(params, "merchant")]
-	if m == nil {
-		writeEnvelope(w, refuse(codeBusiness, descUnknownMerchant))
-		return
-	}
-	if script := s.hooks.outage(m.ID); !script.truth() {
-		s.writeScripted(w, r, script, Order{OrderID: text(params, "orderId")})
-		return
-	}
-	if !m.signed(params) {
-		writeEnvelope(w, refuse(codeBusiness, descBadSign))
-		return
-	}
-	k := key{m.ID, text(params, "orderId")}
+func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request, c apiCall) {
+	k := key{c.m.ID, c.text("orderId")}
 	if k.orderID == "" {
 		writeEnvelope(w, refuse(codeBusiness, "parameter error: orderId is required"))
 		return
 	}
 	script := s.hooks.query(k)
 	order := Order{OrderID: k.orderID}
-	err = s.books.edit(k, func(e *entry) error {
+	found := s.books.edit(k, func(e *entry) error {
 		e.queries++
-		order = e.order
+		order = s.lookedUp(k, e)
 		return nil
-	})
+	}) == nil
 	s.log.Debug("queried", zap.String("merchant", k.merchant), zap.String("order", k.orderID),
 		zap.String("state", order.State()), zap.Bool("scripted", !script.truth()))
 	switch {
 	case !script.truth():
 		s.writeScripted(w, r, script, order)
-	case errors.Is(err, ErrUnknownOrder):
+	case !found || order.OrderID == "":
 		writeEnvelope(w, refuse(codeBusiness, descUnknownOrder))
 	default:
-		writeEnvelope(w, succeed(orderData(order, script)))
+		s.writeOrderData(w, k, order)
 	}
 }
 
-// readParams reads a request's parameters, JSON or form, as strictly as
-// callbacks are read.
-func readParams(w http.ResponseWriter, r *http.Request) (sign.Params, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, sign.MaxBody))
-	if err != nil {
-		return nil, errors.New("the body is too large or incomplete")
+// lookedUp is the order as a query sees it, which may be behind the truth; the
+// zero Order when it is not seen at all. The caller holds the books' lock
+// through e.
+func (s *Server) lookedUp(k key, e *entry) Order {
+	switch {
+	case e.queries == 1 && s.imp.strikes(QueryUnknown, k.String()):
+		s.mischief(e, QueryUnknown)
+		return Order{}
+	case e.lag > 0:
+		e.lag--
+		s.mischief(e, QueryLagging)
+		return e.before
 	}
-	return sign.Parse(r.Header.Get("Content-Type"), body)
+	return e.order
 }
 
-// text returns a string parameter, "" when it is absent or of another type.
-func text(params sign.Params, name string) string {
-	p, _ := params.Get(name)
-	if p.Kind != sign.KindString {
-		return ""
+// writeOrderData answers a query, in one of the writings that gateways use.
+func (s *Server) writeOrderData(w http.ResponseWriter, k key, order Order) {
+	what := s.imp.turn("answer/" + k.String())
+	if !s.imp.strikes(QueryNumbers, what) {
+		writeEnvelope(w, succeed(orderData(order, QueryAnswer{})))
+		return
 	}
-	return p.Value
+	s.countMischief(k, QueryNumbers)
+	amount, fee, extra := order.Shown(), order.Fee, sign.Params(nil)
+	script := QueryAnswer{}
+	switch s.imp.pick(what, 3) {
+	case 0:
+		script.Amount, script.Fee = strconv.Quote(amount.String()), strconv.Quote(fee.String())
+		script.Status = strconv.Quote(strconv.Itoa(int(order.Status)))
+	case 1:
+		script.Amount, script.Fee = scientific(amount), scientific(fee)
+	default:
+		extra = sign.Params{{Name: "channel", Value: "upi"}, {Name: "finishTime", Value: "1795392000", Kind: sign.KindNumber}}
+	}
+	writeEnvelope(w, succeed(append(orderParams(order, script), extra...).JSON()))
 }
 
-// signed checks a request's sign against every key of the merchant.
-func (m *merchant) signed(params sign.Params) bool {
-	given := []byte(text(params, "sign"))
-	match := 0
-	for _, k := range m.Keys {
-		match |= subtle.ConstantTimeCompare(given, []byte(sign.Sign(params, k.Secret)))
-	}
-	return match == 1
+// scientific writes a decimal as a JSON number with an exponent.
+func scientific(d decimal.Decimal) string {
+	return fmt.Sprintf("%dE-%d", d.Coef(), d.Scale())
 }
 
 // orderData is the data of a query's answer, with the fields in the document's
 // order and what the script puts in their place.
-func orderData(order Order, script QueryAnswer) []byte {
+func orderData(order Order, script QueryAnswer) []byte { return orderParams(order, script).JSON() }
+
+func orderParams(order Order, script QueryAnswer) sign.Params {
 	utr := sign.Param{Name: "utr", Value: orElse(script.UTR, order.UTR)}
 	if utr.Value == "" {
 		utr.Kind = sign.KindNull
@@ -141,7 +132,7 @@ func orderData(order Order, script QueryAnswer) []byte {
 		{Name: "status", Value: orElse(script.Status, strconv.Itoa(int(order.Status))), Kind: sign.KindNumber},
 		utr,
 		{Name: "fee", Value: orElse(script.Fee, order.Fee.String()), Kind: sign.KindNumber},
-	}.JSON()
+	}
 }
 
 func (s *Server) writeScripted(w http.ResponseWriter, r *http.Request, script QueryAnswer, order Order) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/sandbox/cashier"
 )
 
 // stopTimeout bounds how long Close waits for requests under way.
@@ -30,6 +32,7 @@ type Server struct {
 	hooks     *hooks
 	agenda    *agenda
 	numbers   *numbers
+	imp       *imp
 
 	transport  http.RoundTripper
 	pushClient *http.Client
@@ -70,6 +73,10 @@ func New(cfg Config) (*Server, error) {
 			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 			MaxIdleConnsPerHost: cfg.Pushers, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
 		}
+	}
+	s.imp = newImp(cfg.Mischief, s.numbers)
+	for id, m := range byID {
+		s.books.balances[id] = Balance{m.Balance, m.Balance}
 	}
 	s.pushClient = &http.Client{
 		Transport: s.transport,
@@ -202,6 +209,10 @@ func (s *Server) notifyBase(merchantID string) string {
 	if own := s.merchants[merchantID].NotifyBase; own != "" {
 		return strings.TrimRight(own, "/")
 	}
+	return s.notifyDefault()
+}
+
+func (s *Server) notifyDefault() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notify
@@ -217,7 +228,15 @@ func (s *Server) merchantIDs() []string { return slices.Sorted(maps.Keys(s.merch
 // apiHandler serves what a merchant sees of the gateway.
 func (s *Server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /order/query", s.handleQuery)
+	for path, handle := range map[string]func(http.ResponseWriter, *http.Request, apiCall){
+		"/collect/create": s.handleCollect,
+		"/pay/create":     s.handlePay,
+		"/order/query":    s.handleQuery,
+		"/order/balance":  s.handleBalance,
+	} {
+		mux.HandleFunc("POST "+path, s.endpoint(path, handle))
+	}
+	mux.Handle("/cashier/", cashier.Handler(desk{s}))
 	return mux
 }
 

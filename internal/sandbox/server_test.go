@@ -147,7 +147,7 @@ func TestOnCreate(t *testing.T) {
 			if _, err := s.Order(o.Merchant, o.OrderID); !errors.Is(err, ErrUnknownOrder) {
 				t.Errorf("visible early: %v", err)
 			}
-			if err := s.books.reserve(key{o.Merchant, o.OrderID}); !errors.Is(err, ErrDuplicateOrder) {
+			if err := s.books.reserve(key{o.Merchant, o.OrderID}, Balance{}); !errors.Is(err, ErrDuplicateOrder) {
 				t.Errorf("id not taken: %v", err)
 			}
 			announced = append(announced, o)

@@ -13,8 +13,10 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/sandbox"
-	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/sandbox/shop"
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/orders"
+	"github.com/settlehook/settlehook/pkg/region"
 )
 
 // Sandbox says whether and how the sandbox gateway runs too.
@@ -24,6 +26,7 @@ type Sandbox struct {
 	Seed            uint64
 	Rate            float64 // orders per second; 0: none are made by themselves
 	Total           int     // orders to make; 0: until it is stopped
+	Mischief        sandbox.Rates
 	// OwnMerchants: the merchants file is the sandbox's own, and is written at
 	// the start ([SandboxMerchantsFile]).
 	OwnMerchants bool
@@ -85,6 +88,7 @@ func SandboxMerchants(ms *config.Merchants) []sandbox.Merchant {
 	for _, m := range ms.All() {
 		list = append(list, sandbox.Merchant{
 			ID: m.ID, Account: m.Account, Currency: m.Currency, Keys: m.Keyring.Keys(), SigningID: m.Keyring.SigningKey().ID,
+			Rules: region.Rules{Region: m.Region, PIXRandomKey: m.PIXRandomKey}, PayFee: m.PayFee,
 		})
 	}
 	return list
@@ -92,7 +96,7 @@ func SandboxMerchants(ms *config.Merchants) []sandbox.Merchant {
 
 // Announce submits a sandbox order, as an order service does before it creates
 // an order at the gateway.
-func Announce(ctx context.Context, orders *stream.OrderBook, installation string, o sandbox.Order) error {
+func Announce(ctx context.Context, book *orders.Book, installation string, o sandbox.Order) error {
 	amount, err := events.NewAmount(o.Submitted)
 	if err != nil {
 		return err
@@ -103,16 +107,17 @@ func Announce(ctx context.Context, orders *stream.OrderBook, installation string
 	if err != nil {
 		return err
 	}
-	return orders.Submit(ctx, e)
+	_, err = book.Submit(ctx, e)
+	return err
 }
 
 // startSandbox starts the sandbox gateway. It pushes to the receiver at
 // notify.
-func startSandbox(c Sandbox, merchants *config.Merchants, orders *stream.OrderBook, installation, notify string, log *zap.Logger) (*sandbox.Server, error) {
+func startSandbox(c Sandbox, merchants *config.Merchants, book *orders.Book, installation, notify string, log *zap.Logger) (*sandbox.Server, error) {
 	s, err := sandbox.New(sandbox.Config{
 		Addr: c.Addr, AdminAddr: c.AdminAddr, Merchants: SandboxMerchants(merchants), NotifyBase: notify,
-		TimeScale: c.TimeScale, Seed: c.Seed, Logger: log.Named("sandbox"),
-		OnCreate: func(ctx context.Context, o sandbox.Order) error { return Announce(ctx, orders, installation, o) },
+		TimeScale: c.TimeScale, Seed: c.Seed, Mischief: c.Mischief, Logger: log.Named("sandbox"),
+		OnCreate: func(ctx context.Context, o sandbox.Order) error { return Announce(ctx, book, installation, o) },
 	})
 	if err != nil {
 		return nil, err
@@ -124,10 +129,10 @@ func startSandbox(c Sandbox, merchants *config.Merchants, orders *stream.OrderBo
 }
 
 // traffic makes orders until ctx ends or all are made.
-func traffic(ctx context.Context, s *sandbox.Server, c Sandbox) error {
+func traffic(ctx context.Context, s *shop.Shop, c Sandbox) error {
 	if c.Rate <= 0 && c.Total <= 0 {
 		return nil
 	}
-	_, err := s.RunTraffic(ctx, sandbox.Traffic{Rate: c.Rate, Total: c.Total})
+	_, err := s.Run(ctx, shop.Traffic{Rate: c.Rate, Total: c.Total})
 	return err
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/embedded"
 	"github.com/settlehook/settlehook/internal/sandbox"
-	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/sandbox/shop"
 	"github.com/settlehook/settlehook/internal/tail"
+	"github.com/settlehook/settlehook/pkg/orders"
 )
 
 // Config is what runs together.
@@ -62,6 +63,7 @@ type stack struct {
 	receiver *app.Receiver
 	worker   *app.Worker
 	sandbox  *sandbox.Server
+	shop     *shop.Shop
 }
 
 func start(ctx context.Context, c Config) (_ *stack, err error) {
@@ -115,11 +117,15 @@ func (s *stack) startPrograms(ctx context.Context, c Config, merchants *config.M
 	if c.Sandbox == nil {
 		return nil
 	}
-	orders, err := stream.OpenOrders(ctx, s.js, c.Up.NATS.PublishTimeout)
-	if err != nil {
+	book := orders.NewBook(s.js, c.Up.NATS.PublishTimeout)
+	notify := "http://" + loopback(s.receiver.Addr())
+	if s.sandbox, err = startSandbox(*c.Sandbox, merchants, book, c.Up.General.Installation, notify, c.Log); err != nil {
 		return err
 	}
-	s.sandbox, err = startSandbox(*c.Sandbox, merchants, orders, c.Up.General.Installation, "http://"+loopback(s.receiver.Addr()), c.Log)
+	s.shop, err = NewShop(Shop{
+		Gateway: s.sandbox, Merchants: merchants.All(), Notify: notify, Installation: c.Up.General.Installation,
+		Orders: book, Seed: c.Sandbox.Seed, Log: c.Log.Named("shop"),
+	})
 	return err
 }
 
@@ -140,7 +146,7 @@ func (s *stack) run(ctx context.Context, c Config) error {
 	}
 	if s.sandbox != nil {
 		stopTraffic = p.start("traffic", func(ctx context.Context) error {
-			err := traffic(ctx, s.sandbox, *c.Sandbox)
+			err := traffic(ctx, s.shop, *c.Sandbox)
 			if err == nil {
 				<-ctx.Done() // all orders are made; the rest goes on
 			}

@@ -29,6 +29,7 @@ import (
 	"github.com/settlehook/settlehook/internal/sandbox"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
+	"github.com/settlehook/settlehook/pkg/orders"
 )
 
 // TestSandboxShowsEveryOutcome is "make run": within seconds a person sees
@@ -41,7 +42,7 @@ func TestSandboxShowsEveryOutcome(t *testing.T) {
 		Up: settings(t, SandboxMerchantsFile(dir), nil), DataDir: dir, NATSListen: "127.0.0.1:0",
 		Sandbox: &Sandbox{
 			Addr: testserver.FreeAddr(t), AdminAddr: "127.0.0.1:0", OwnMerchants: true,
-			TimeScale: 100, Seed: 1, Rate: 40,
+			TimeScale: 100, Seed: 1, Rate: 40, Mischief: sandbox.Hostile(),
 		},
 	})
 	eventually(t, "all outcomes on the screen", func() bool {
@@ -85,7 +86,7 @@ type scripted struct {
 // over restarts, as a gateway does.
 type gatewayOutside struct {
 	*sandbox.Server
-	orders atomic.Pointer[stream.OrderBook]
+	book atomic.Pointer[orders.Book]
 }
 
 func newGatewayOutside(t *testing.T, addr string, merchantsFile string) *gatewayOutside {
@@ -97,7 +98,7 @@ func newGatewayOutside(t *testing.T, addr string, merchantsFile string) *gateway
 	g := &gatewayOutside{}
 	g.Server, err = sandbox.New(sandbox.Config{
 		Addr: addr, AdminAddr: "127.0.0.1:0", Merchants: SandboxMerchants(ms), TimeScale: 1000, Run: "test",
-		OnCreate: func(ctx context.Context, o sandbox.Order) error { return Announce(ctx, g.orders.Load(), "local", o) },
+		OnCreate: func(ctx context.Context, o sandbox.Order) error { return Announce(ctx, g.book.Load(), "local", o) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,11 +114,7 @@ func newGatewayOutside(t *testing.T, addr string, merchantsFile string) *gateway
 // it.
 func (g *gatewayOutside) connect(t *testing.T, i *instance, js jetstream.JetStream) {
 	t.Helper()
-	orders, err := stream.OpenOrders(t.Context(), js, 5*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.orders.Store(orders)
+	g.book.Store(orders.NewBook(js, 5*time.Second))
 	if err := g.SetNotifyBase("http://" + i.at.Receiver); err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/settlehook/settlehook/internal/testserver"
 	"github.com/settlehook/settlehook/internal/up"
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/orders"
 )
 
 // The merchants of every test. Each has a gateway of its own, so that one can
@@ -60,11 +61,12 @@ const patience = 2 * time.Minute
 // for the programs.
 func newWorld(t *testing.T, workers int, extra ...string) *world {
 	t.Helper()
-	return newWorldAt(t, timeScale, workers, extra...)
+	return newWorldAt(t, timeScale, nil, workers, extra...)
 }
 
-// newWorldAt is newWorld with gateways whose time passes scale times faster.
-func newWorldAt(t *testing.T, scale float64, workers int, extra ...string) *world {
+// newWorldAt is newWorld with gateways whose time passes scale times faster, and
+// that do this mischief.
+func newWorldAt(t *testing.T, scale float64, mischief sandbox.Rates, workers int, extra ...string) *world {
 	t.Helper()
 	w := &world{t: t, nats: testserver.NATSProcess(t), redis: testserver.Redis(t), gateways: map[string]*sandbox.Server{}}
 	addrs := map[string]string{alice: testserver.FreeAddr(t), bob: testserver.FreeAddr(t)}
@@ -72,7 +74,7 @@ func newWorldAt(t *testing.T, scale float64, workers int, extra ...string) *worl
 	w.env = environment(w, file, extra)
 	w.setUp(file)
 	for id, addr := range addrs {
-		w.gateways[id] = w.startGateway(id, addr, scale)
+		w.gateways[id] = w.startGateway(id, addr, scale, mischief)
 	}
 	w.receiver = startProgram(t, "receiver", w.env)
 	for _, g := range w.gateways {
@@ -150,12 +152,9 @@ func (w *world) setUp(merchantsFile string) {
 
 // startGateway starts a merchant's gateway, whose order service submits every
 // order first.
-func (w *world) startGateway(merchant, addr string, scale float64) *sandbox.Server {
+func (w *world) startGateway(merchant, addr string, scale float64, mischief sandbox.Rates) *sandbox.Server {
 	w.t.Helper()
-	orders, err := stream.OpenOrders(w.t.Context(), w.js, 5*time.Second)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	book := orders.NewBook(w.js, 5*time.Second)
 	var mine []sandbox.Merchant
 	for _, m := range up.SandboxMerchants(w.merchants) {
 		if m.ID == merchant {
@@ -163,8 +162,8 @@ func (w *world) startGateway(merchant, addr string, scale float64) *sandbox.Serv
 		}
 	}
 	s, err := sandbox.New(sandbox.Config{
-		Addr: addr, AdminAddr: "127.0.0.1:0", Merchants: mine, TimeScale: scale, Seed: 7, Run: merchant,
-		OnCreate: func(ctx context.Context, o sandbox.Order) error { return up.Announce(ctx, orders, installation, o) },
+		Addr: addr, AdminAddr: "127.0.0.1:0", Merchants: mine, TimeScale: scale, Seed: 7, Run: merchant, Mischief: mischief,
+		OnCreate: func(ctx context.Context, o sandbox.Order) error { return up.Announce(ctx, book, installation, o) },
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,164 +1,98 @@
-package sandbox
+package shop
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/govalues/decimal"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 )
 
-// Weights are how often each course is taken, in parts of their sum. A
-// short-paid order is always a collection: nobody underpays a payout.
-type Weights struct{ Settled, Failed, Reversed, ShortPaid int }
-
-// DefaultWeights returns 78 % settled, 12 % failed, 5 % reversed and 5 %
-// short-paid.
-func DefaultWeights() Weights { return Weights{Settled: 78, Failed: 12, Reversed: 5, ShortPaid: 5} }
-
-// Traffic says what the generator makes.
+// Traffic says how many orders are made, and how fast.
 type Traffic struct {
-	// Rate is orders per second of the clock (not scaled); 0 is as fast as they
-	// are made.
+	// Rate is orders per second; 0 is as fast as they are made.
 	Rate float64
 	// Total is how many orders to make; 0 is until the context ends.
 	Total int
-	// Weights of the courses; the zero value takes DefaultWeights.
-	Weights Weights
-	// Creators is how many orders are created at once at most, each with its
-	// OnCreate call. Default 8.
+	// Creators is how many orders are created at once at most. Default 8.
 	Creators int
 }
 
-// TrafficReport says what the generator made.
-type TrafficReport struct {
+// Report says what was made.
+type Report struct {
 	Created int
-	// Refused orders were not created because OnCreate failed.
+	// Refused orders were not created.
 	Refused int
 }
 
-// RunTraffic makes orders of all merchants until Total are made or ctx ends,
-// and returns then; their courses may still go on (see WaitIdle). Which orders
-// it makes follows from the sandbox's seed and run alone. It fails with an
-// error wrapping ErrInvalid or ErrBooksFull; the end of ctx is no failure.
-func (s *Server) RunTraffic(ctx context.Context, t Traffic) (TrafficReport, error) {
-	if t.Weights == (Weights{}) {
-		t.Weights = DefaultWeights()
+// Run makes orders of all merchants until Total are made or ctx ends, and
+// returns then. The end of ctx is no failure; ErrNothingCreated is wrapped when
+// one order after the other fails.
+func (s *Shop) Run(ctx context.Context, t Traffic) (Report, error) {
+	if t.Creators == 0 {
+		t.Creators = 8
 	}
-	setDefault(&t.Creators, 8)
-	w := t.Weights
-	if min(w.Settled, w.Failed, w.Reversed, w.ShortPaid, t.Total, t.Creators) < 0 || t.Rate < 0 {
-		return TrafficReport{}, invalid("traffic: rate, total, weights and creators must not be negative")
+	if min(t.Total, t.Creators) < 0 || t.Rate < 0 {
+		return Report{}, errors.New("shop: rate, total and creators must not be negative")
 	}
+	plans := make(chan plan)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	plans := make(chan NewOrder)
-	var created, refused atomic.Int64
+	var created, refused, inARow atomic.Int64
 	var creators sync.WaitGroup
 	for range t.Creators {
 		creators.Go(func() {
-			for plan := range plans {
-				switch err := s.createPlanned(ctx, plan, stop); {
-				case err == nil:
+			for p := range plans {
+				ok, err := s.create(ctx, p)
+				switch {
+				case ok:
 					created.Add(1)
+					inARow.Store(0)
 				case ctx.Err() == nil:
 					refused.Add(1)
+					if inARow.Add(1) == maxInARow {
+						stop(fmt.Errorf("%w; the last: %w", ErrNothingCreated, err))
+					}
+					s.log.Info("order not created", zap.String("merchant", p.m.ID), zap.String("order", p.orderID), zap.Error(err))
 				}
 			}
 		})
 	}
-	err := s.plan(ctx, t, plans)
+	s.hand(ctx, t, plans)
 	close(plans)
 	creators.Wait()
-	report := TrafficReport{Created: int(created.Load()), Refused: int(refused.Load())}
-	if cause := context.Cause(ctx); errors.Is(cause, ErrBooksFull) {
-		err = cause
+	report := Report{Created: int(created.Load()), Refused: int(refused.Load())}
+	if cause := context.Cause(ctx); errors.Is(cause, ErrNothingCreated) {
+		return report, cause
 	}
-	return report, err
+	return report, nil
 }
 
-func (s *Server) createPlanned(ctx context.Context, plan NewOrder, stop context.CancelCauseFunc) error {
-	_, err := s.CreateOrder(ctx, plan)
-	if errors.Is(err, ErrBooksFull) {
-		stop(err)
-	}
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("order not created", zap.String("order", plan.OrderID), zap.Error(err))
-	}
-	return err
-}
+// ErrNothingCreated ends a traffic that comes to nothing.
+var ErrNothingCreated = errors.New("shop: no order could be created any more")
 
-// plan hands out orders at the rate asked for. One goroutine draws them all,
-// so that the same seed and run always draw the same.
-func (s *Server) plan(ctx context.Context, t Traffic, plans chan<- NewOrder) error {
+// maxInARow is how many orders in a row are refused before the shop closes.
+const maxInARow = 100
+
+// hand hands out orders at the rate asked for.
+func (s *Shop) hand(ctx context.Context, t Traffic, plans chan<- plan) {
 	limit := rate.Inf
 	if t.Rate > 0 {
 		limit = rate.Limit(t.Rate)
 	}
 	// A hundredth of a second at once: timers are not finer than a millisecond.
 	pace := rate.NewLimiter(limit, max(1, int(min(t.Rate, 1e6)/100)))
-	merchants := s.merchantIDs()
-	for made := 0; t.Total == 0 || made < t.Total; made++ {
+	for made := 1; t.Total == 0 || made <= t.Total; made++ {
 		if pace.Wait(ctx) != nil {
-			return nil //nolint:nilerr // it only fails at the end of ctx, which is no failure
-		}
-		plan, err := s.draw(merchants, t.Weights)
-		if err != nil {
-			return err
+			return // it only fails at the end of ctx
 		}
 		select {
-		case plans <- plan:
+		case plans <- s.draw(made):
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
-	return nil
-}
-
-// draw makes the next order. Each has a random stream of its own, named by its
-// number, and so does not depend on what was drawn before.
-func (s *Server) draw(merchants []string, w Weights) (NewOrder, error) {
-	i := s.numbers.traffic.Add(1)
-	random := s.numbers.stream(fmt.Sprintf("traffic/%d", i))
-	m := s.merchants[merchants[random.IntN(len(merchants))]]
-	plan := NewOrder{Merchant: m.ID, Flow: Collect, Amount: drawAmount(random, m.Currency)}
-	plan.OrderID, plan.PlatOrderID = s.numbers.orderIDs(i)
-	if random.IntN(100) < 40 {
-		plan.Flow = Pay
-	}
-	after := between(random, time.Second, 20*time.Second)
-	switch at := random.IntN(w.Settled + w.Failed + w.Reversed + w.ShortPaid); {
-	case at < w.Settled:
-		plan.Course = settledCourse(after)
-	case at < w.Settled+w.Failed:
-		plan.Course = failedCourse(after)
-	case at < w.Settled+w.Failed+w.Reversed:
-		plan.Course = reversedCourse(after, between(random, 30*time.Second, 3*time.Minute))
-	default:
-		paid, err := share(plan.Amount, decimal.MustNew(50+random.Int64N(50), 2), m.Currency)
-		if err != nil {
-			return NewOrder{}, err
-		}
-		plan.Flow, plan.Course = Collect, shortPaidCourse(after, paid)
-	}
-	return plan, nil
-}
-
-// drawAmount is 10.00 to 49,999.99, or 10,000 to 4,999,999 where the currency
-// has no decimals.
-func drawAmount(random *rand.Rand, currency string) decimal.Decimal {
-	if scale := fractionDigits(currency); scale > 0 {
-		return decimal.MustNew(1_000+random.Int64N(4_999_000), scale)
-	}
-	return decimal.MustNew(10_000+random.Int64N(4_990_000), 0)
-}
-
-func between(random *rand.Rand, least, most time.Duration) Duration {
-	return Duration(least + time.Duration(random.Int64N(int64(most-least))))
 }

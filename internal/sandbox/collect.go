@@ -1,0 +1,27 @@
+package sandbox
+
+import (
+	"net/http"
+
+	"github.com/settlehook/settlehook/pkg/region"
+	"github.com/settlehook/settlehook/pkg/sign"
+)
+
+// handleCollect is POST /collect/create.
+func (s *Server) handleCollect(w http.ResponseWriter, r *http.Request, c apiCall) {
+	s.handleCreate(w, r, c, creation{
+		flow:     Collect,
+		required: []string{"payCode", "amount", "orderId", "notifyUrl"},
+		optional: []string{"callbackUrl", "remark", "customName", "number", "email"},
+		rules: func() error {
+			return c.m.Rules.CheckCollect(region.Collect{
+				Amount: c.text("amount"), Remark: c.text("remark"), CustomName: c.text("customName"),
+				Number: c.text("number"), Email: c.text("email"),
+			})
+		},
+		answer: func(o Order) sign.Params {
+			page := "http://" + r.Host + "/cashier/" + s.numbers.token(key{o.Merchant, o.OrderID})
+			return sign.Params{{Name: "url", Value: page}}
+		},
+	})
+}
