@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/govalues/decimal"
 
@@ -57,6 +58,11 @@ func (c *Client) classify(ctx context.Context, cr creation, fresh bool, err erro
 	return &UnknownError{Endpoint: cr.endpoint, OrderID: cr.orderID, Err: err}
 }
 
+// duplicate matches a refusal that speaks of an order id that is taken. It is
+// wide on purpose: a registration that stands without an order is noticed later,
+// an order without its registration is compared with nothing.
+var duplicate = regexp.MustCompile(`(?i)duplicat|repeat|already|exists|in use|taken|重复|已存在`)
+
 // refused decides what code 400 means, which covers a wrong parameter, an order
 // id used before, a bad sign and a blocked source: only the order query tells
 // whether the order exists.
@@ -70,6 +76,13 @@ func (c *Client) refused(ctx context.Context, cr creation, fresh bool, refusal *
 		return &UnknownError{
 			Endpoint: cr.endpoint, OrderID: cr.orderID,
 			Err: fmt.Errorf("%w; and the order query did not tell: %w", refusal, err),
+		}
+	case duplicate.MatchString(refusal.Desc):
+		// Its query lags, and the order of another attempt, not registered by this
+		// one, is what the gateway means.
+		return &UnknownError{
+			Endpoint: cr.endpoint, OrderID: cr.orderID,
+			Err: fmt.Errorf("%w; and the order query does not know it yet", refusal),
 		}
 	case !fresh:
 		return &RefusedError{OrderID: cr.orderID, Desc: refusal.Desc}

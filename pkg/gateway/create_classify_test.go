@@ -77,6 +77,16 @@ func TestClassification(t *testing.T) {
 			then: does{"POST " + queryPath, "withdraw"},
 		},
 		{
+			name: "refused as taken, not found yet", create: answer(refusal("duplicate orderId")), query: answer(noOrder),
+			is: func(err error) bool {
+				_, unknown := as[*gateway.UnknownError](err)
+				_, refused := as[*gateway.RefusedError](err)
+				return unknown && !refused
+			},
+			says: wordsUnknown,
+			then: does{"POST " + queryPath},
+		},
+		{
 			name: "refused, found", create: answer(refusal("duplicate order")), query: answer(anOrder),
 			is: func(err error) bool {
 				e, ok := as[*gateway.ExistsError](err)
