@@ -26,6 +26,7 @@ type cli struct {
 	Send    sendCmd    `cmd:"" help:"Sign a test callback and post it to a receiver."`
 	Sign    signCmd    `cmd:"" help:"Sign the parameters on standard input."`
 	Verify  verifyCmd  `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
+	Gateway gatewayCmd `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -88,7 +88,8 @@ func prepare(t *testing.T, env *testscript.Env) error {
 	for _, name := range []string{"ADDR1", "ADDR2", "ADDR3", "ADDR4", "ADDR5"} {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
-	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-setup") {
+	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
+	case "setup", "gateway":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{

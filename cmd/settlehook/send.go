@@ -64,13 +64,9 @@ func (c *sendCmd) Run(io streams) error {
 }
 
 func (c *sendCmd) body() ([]byte, error) {
-	merchants, err := config.LoadMerchants(c.File)
+	m, err := findMerchant(c.File, c.Merchant)
 	if err != nil {
 		return nil, err
-	}
-	m, found := merchants.Get(c.Merchant)
-	if !found {
-		return nil, usageError{fmt.Errorf("merchant %q is not in %s", c.Merchant, c.File)}
 	}
 	params := sign.Params{
 		{Name: "platOrderId", Value: c.Plat, Kind: sign.KindString},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"time"
 
@@ -25,12 +24,12 @@ func Example() {
 
 	nc, err := nats.Connect(url, nats.ReconnectBufSize(-1))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	book := orders.NewBook(js, 5*time.Second)
 
@@ -40,7 +39,7 @@ func Example() {
 	}
 	registration, err := events.NewSubmitted("local", time.Now(), order)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for range 2 { // a repeat is harmless
 		fresh, err := book.Submit(context.Background(), registration)
@@ -50,7 +49,7 @@ func Example() {
 	// The gateway refused to create it, and has no such order.
 	withdrawal, err := events.NewWithdrawn("local", time.Now(), order)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("withdrawn:", book.Withdraw(context.Background(), withdrawal))
 
@@ -67,31 +66,31 @@ func Example() {
 func installation() (url string, stop func()) {
 	dir, err := os.MkdirTemp("", "orders-example")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	s.Start()
 	if !s.ReadyForConnections(patience) {
-		log.Fatal("NATS is not ready")
+		panic("NATS is not ready")
 	}
 	nc, err := nats.Connect(s.ClientURL())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := stream.Setup(ctx, js, topology()); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return s.ClientURL(), func() {
 		s.Shutdown()

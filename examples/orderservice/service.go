@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/gateway"
+)
+
+// service is an order service: it creates orders, and hears what becomes of them.
+type service struct {
+	merchant string
+	gateway  *gateway.Client
+	js       jetstream.JetStream
+}
+
+// create has an order created, and returns where it is paid. While nobody knows
+// whether it exists, it tries again under the same id, which the gateway takes
+// once.
+func (s service) create(ctx context.Context, order gateway.CollectOrder) (url string, err error) {
+	var made gateway.Collection
+	for range 5 {
+		if made, err = s.gateway.CreateCollect(ctx, order); !errors.As(err, new(*gateway.UnknownError)) {
+			break
+		}
+	}
+	return made.URL, err
+}
+
+// follow tells what becomes of an order until tell has heard enough. It reads
+// the stream, not the subject, which carries what the stream refused too.
+func (s service) follow(ctx context.Context, order string, tell func(events.Payment) (more bool)) error {
+	consumer, err := s.js.OrderedConsumer(ctx, "PAYMENTS", jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{events.GuardFilter(s.merchant, order), events.ReviewFilter(s.merchant, order)},
+	})
+	if err != nil {
+		return fmt.Errorf("follow order %s: %w", order, err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("follow order %s: %w", order, err)
+	}
+	defer messages.Stop()
+	for more := true; more; {
+		message, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("follow order %s: %w", order, err)
+		}
+		event, err := events.Decode(message.Data())
+		if err != nil {
+			return err
+		}
+		more = tell(event.Data.Common())
+	}
+	return nil
+}
