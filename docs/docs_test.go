@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/settlehook/settlehook/internal/sandbox"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -271,4 +272,15 @@ func anchors(page string) []string {
 		list = append(list, kept)
 	}
 	return list
+}
+
+// TestMischiefIsDocumented: whoever meets a mischief finds out what it was.
+func TestMischiefIsDocumented(t *testing.T) {
+	page := read(t, "docs/sandbox.md")
+	for _, m := range sandbox.Mischiefs() {
+		row := "\n| `" + string(m) + "` | " + strconv.FormatFloat(sandbox.Hostile()[m], 'f', -1, 64)
+		if !strings.Contains(page, row+" |") && !strings.Contains(page, row+"0 |") {
+			t.Errorf("docs/sandbox.md has no row %q", row)
+		}
+	}
 }
