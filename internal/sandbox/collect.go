@@ -11,11 +11,11 @@ import (
 func (s *Server) handleCollect(w http.ResponseWriter, r *http.Request, c apiCall) {
 	s.handleCreate(w, r, c, creation{
 		flow:     Collect,
-		required: []string{"payCode", "amount", "orderId", "notifyUrl"},
+		required: []string{"payCode", paramAmount, "orderId", "notifyUrl"},
 		optional: []string{"callbackUrl", "remark", "customName", "number", "email"},
 		rules: func() error {
 			return c.m.Rules.CheckCollect(region.Collect{
-				Amount: c.text("amount"), Remark: c.text("remark"), CustomName: c.text("customName"),
+				Amount: c.text(paramAmount), Remark: c.text("remark"), CustomName: c.text("customName"),
 				Number: c.text("number"), Email: c.text("email"),
 			})
 		},

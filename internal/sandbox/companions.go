@@ -139,7 +139,7 @@ func (s *Server) collision(order Order) letter {
 func wrongAmount(order Order) sign.Params {
 	fields := callbackFields(order)
 	for i := range fields {
-		if fields[i].Name == "amount" {
+		if fields[i].Name == paramAmount {
 			fields[i].Value = "1" + fields[i].Value
 		}
 	}

@@ -50,7 +50,7 @@ func Course(name string, amount decimal.Decimal, currency string) ([]Step, error
 	case CourseFailed:
 		return failedCourse(waitOutcome), nil
 	case CourseReversed:
-		return reversedCourse(waitOutcome, waitReversal), nil
+		return reversedCourse(), nil
 	case CourseShortPaid:
 		paid, err := share(amount, shortShare, currency)
 		return shortPaidCourse(waitOutcome, paid), err
@@ -66,8 +66,8 @@ func failedCourse(after Duration) []Step {
 	return []Step{{After: after, Change: Change{Action: Fail}}}
 }
 
-func reversedCourse(after, later Duration) []Step {
-	return append(settledCourse(after), Step{After: later, WhenAccepted: true, Change: Change{Action: Reverse}})
+func reversedCourse() []Step {
+	return append(settledCourse(waitOutcome), Step{After: waitReversal, WhenAccepted: true, Change: Change{Action: Reverse}})
 }
 
 func shortPaidCourse(after Duration, paid decimal.Decimal) []Step {

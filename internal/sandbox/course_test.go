@@ -61,7 +61,7 @@ func TestReversalWaitsForAcceptance(t *testing.T) {
 	}}
 	simulate(t, v, func(t *testing.T, s *Server) {
 		from := time.Now()
-		create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse(waitOutcome, waitReversal)})
+		create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse()})
 		idle(t, s)
 		// Settled at 5 s, taken at 5+105 s, reversed a minute later.
 		if diff := cmp.Diff(seconds(5, 20, 50, 110, 170), offsets(v.all(), from)); diff != "" {
@@ -76,7 +76,7 @@ func TestReversalWaitsForAcceptance(t *testing.T) {
 func TestCourseEndsEarly(t *testing.T) {
 	t.Run("no push accepted", func(t *testing.T) {
 		simulate(t, &receiver{answer: always(500, "")}, func(t *testing.T, s *Server) {
-			create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse(waitOutcome, waitReversal)})
+			create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse()})
 			idle(t, s)
 			if r := record(t, s, "o1"); r.State != "settled" || len(r.Pushes) != 8 || r.Note != "course ended early: no push was accepted" {
 				t.Fatalf("%+v", r)
@@ -85,7 +85,7 @@ func TestCourseEndsEarly(t *testing.T) {
 	})
 	t.Run("changed by hand", func(t *testing.T) {
 		simulate(t, &receiver{}, func(t *testing.T, s *Server) {
-			create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse(waitOutcome, waitReversal)})
+			create(t, s, NewOrder{OrderID: "o1", Course: reversedCourse()})
 			pass(time.Second)
 			apply(t, s, "o1", Fail)
 			idle(t, s)

@@ -99,7 +99,7 @@ func (s *Server) drafted(c apiCall, kind creation) (Order, error) {
 	if back := c.text("callbackUrl"); back != "" && !isWeb(back) {
 		return Order{}, invalid("callbackUrl is not an http or https address")
 	}
-	plain, ok := sign.PlainDecimal(c.text("amount"))
+	plain, ok := sign.PlainDecimal(c.text(paramAmount))
 	if !ok {
 		return Order{}, invalid("amount is not a plain decimal")
 	}

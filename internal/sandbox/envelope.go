@@ -9,6 +9,9 @@ const (
 	codeAnomaly  = 500
 )
 
+// paramAmount names the amount in calls, answers and callbacks.
+const paramAmount = "amount"
+
 // envelope is what every answer of the API is wrapped in.
 type envelope struct {
 	Code    int             `json:"code"`

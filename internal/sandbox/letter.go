@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"crypto/md5" //nolint:gosec // the API signs with it
+	"crypto/md5"
 	"encoding/hex"
 	"net/url"
 	"slices"
@@ -49,7 +49,7 @@ func callbackFields(order Order) sign.Params {
 	return sign.Params{
 		{Name: "platOrderId", Value: order.PlatOrderID, Kind: sign.KindString},
 		{Name: "orderId", Value: order.OrderID, Kind: sign.KindString},
-		{Name: "amount", Value: order.Shown().String(), Kind: sign.KindNumber},
+		{Name: paramAmount, Value: order.Shown().String(), Kind: sign.KindNumber},
 		{Name: "status", Value: strconv.Itoa(int(order.Status)), Kind: sign.KindNumber},
 		{Name: "reverse", Value: strconv.FormatBool(order.marked()), Kind: sign.KindBool},
 		{Name: "remark", Value: order.Remark, Kind: sign.KindString},
@@ -137,7 +137,7 @@ func inDialect(fields sign.Params, n int) (sent, signed sign.Params) {
 func rewrite(fields sign.Params, change func(sign.Param) sign.Param) sign.Params {
 	changed := slices.Clone(fields)
 	for i, p := range changed {
-		if p.Name == "amount" || p.Name == "fee" {
+		if p.Name == paramAmount || p.Name == "fee" {
 			changed[i] = change(p)
 		}
 	}
@@ -152,7 +152,6 @@ func signKeepingEmpty(fields sign.Params, secret sign.Secret) string {
 		pairs = append(pairs, p.Name+"="+p.Value)
 	}
 	slices.Sort(pairs)
-	//nolint:gosec // the API signs with it
 	sum := md5.Sum([]byte(strings.Join(append(pairs, "key="+string(secret)), "&")))
 	return hex.EncodeToString(sum[:])
 }

@@ -126,7 +126,7 @@ func orderParams(order Order, script QueryAnswer) sign.Params {
 		utr.Kind = sign.KindNull
 	}
 	return sign.Params{
-		{Name: "amount", Value: orElse(script.Amount, order.Shown().String()), Kind: sign.KindNumber},
+		{Name: paramAmount, Value: orElse(script.Amount, order.Shown().String()), Kind: sign.KindNumber},
 		{Name: "orderId", Value: orElse(script.OrderID, order.OrderID)},
 		{Name: "platOrderId", Value: orElse(script.PlatOrderID, order.PlatOrderID)},
 		{Name: "status", Value: orElse(script.Status, strconv.Itoa(int(order.Status))), Kind: sign.KindNumber},
