@@ -58,6 +58,9 @@ func (c *sandboxCmd) Run(io streams) error {
 		}
 	}
 	s, err := sandbox.New(conf)
+	if errors.Is(err, sandbox.ErrPublic) {
+		return usageError{fmt.Errorf("%w with --allow-public", err)}
+	}
 	if err != nil {
 		return usageError{err}
 	}

@@ -184,8 +184,7 @@ func checkAddr(addr string, allowPublic bool) error {
 	if allowPublic || strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback()) {
 		return nil
 	}
-	return invalid("sandbox: %s is not a loopback address, and whoever reaches it can make orders succeed; "+
-		"use 127.0.0.1, or allow it explicitly", addr)
+	return fmt.Errorf("sandbox: %s is %w", addr, ErrPublic)
 }
 
 func checkBase(base string) error {

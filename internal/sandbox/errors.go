@@ -9,6 +9,8 @@ import (
 var (
 	// ErrInvalid is wrapped by errors about what the caller asked for.
 	ErrInvalid = errors.New("invalid request")
+	// ErrPublic is wrapped where an address beyond loopback was not allowed.
+	ErrPublic = invalid("not a loopback address, and whoever reaches it can make orders succeed; use 127.0.0.1, or allow it explicitly")
 	// ErrUnknownOrder is wrapped where the books hold no such order.
 	ErrUnknownOrder = errors.New("no such order")
 	// ErrDuplicateOrder is wrapped where a merchant's order id is taken; ids are

@@ -175,3 +175,21 @@ func TestSetNotifyBaseRefuses(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 }
+
+// A connection that a client opened in reserve, over which nothing has come, does
+// not keep the sandbox from closing, nor make it fail.
+func TestCloseCutsOffReserveConnections(t *testing.T) {
+	s := start(t, newSandbox(t))
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	create(t, s, NewOrder{OrderID: "o1"})
+	if _, err := client(t, s, newSecret).QueryOrder(t.Context(), "o1"); err != nil { // the server has accepted by now
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
