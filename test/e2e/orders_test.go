@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/govalues/decimal"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
@@ -274,9 +275,45 @@ func holdAmounts(t *testing.T, r sandbox.Record, outcomes []events.Event) {
 		if e.Outcome() != events.OutcomeFailed && (!known || fee.Cmp(r.Fee) != 0) {
 			t.Errorf("%s: %s with fee %s, the gateway says %s", r.OrderID, e.Outcome(), p.Fee, r.Fee)
 		}
+		holdNet(t, r, e)
 		if string(p.Flow) != string(r.Flow) || p.PlatOrderID != r.PlatOrderID || p.LiveMode || p.Match != events.ThreeWay {
 			t.Errorf("%s: %s says flow %s, platform order %s, livemode %t, match %s", r.OrderID, e.Outcome(), p.Flow, p.PlatOrderID, p.LiveMode, p.Match)
 		}
+	}
+}
+
+// holdNet holds what an outcome does to the merchant's balance to what it did at
+// the gateway.
+func holdNet(t *testing.T, r sandbox.Record, e events.Event) {
+	t.Helper()
+	p := e.Data.Common()
+	in := (r.Flow == sandbox.Collect) == (e.Outcome() == events.OutcomeSettled)
+	direction, change := events.Debit, r.Fee
+	switch {
+	case e.Outcome() == events.OutcomeFailed:
+		if p.Direction != events.None || p.Net.Known() {
+			t.Errorf("%s: failed moves %s %s", r.OrderID, p.Direction, p.Net)
+		}
+		return
+	case in:
+		direction = events.Credit
+	}
+	switch {
+	case r.Flow == sandbox.Collect:
+		change = r.Fee.Neg()
+	case r.Merchant == bob: // his fees come out of the payout's amount
+		change = decimal.Zero
+	}
+	want, err := r.Paid.Add(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, known := p.Net.Decimal()
+	if p.Direction != direction || !known || net.Cmp(want) != 0 {
+		t.Errorf("%s: %s moves %s %s, the gateway moved %s %s", r.OrderID, e.Outcome(), p.Direction, p.Net, direction, want)
+	}
+	if e.Outcome() == events.OutcomeSettled && p.UTR != r.UTR || p.BookingDate == "" {
+		t.Errorf("%s: %s has utr %q, booking date %q; the gateway says utr %q", r.OrderID, e.Outcome(), p.UTR, p.BookingDate, r.UTR)
 	}
 }
 

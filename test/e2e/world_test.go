@@ -109,17 +109,17 @@ func writeMerchants(t *testing.T, gateways map[string]string) string {
 	t.Helper()
 	var b bytes.Buffer
 	b.WriteString("merchants:\n")
-	for _, id := range []string{alice, bob} {
+	for id, region := range map[string]string{
+		alice: "currency: INR\n    region: india\n    timezone: Asia/Kolkata\n    payFee: added",
+		bob:   "currency: BRL\n    region: brazil\n    timezone: America/Sao_Paulo\n    payFee: included",
+	} {
 		fmt.Fprintf(&b, `  - id: %s
     account: "88-%[1]s"
-    currency: INR
-    region: india
-    timezone: Asia/Kolkata
+    %[3]s
     gateway: http://%[2]s
     rate: 10000
-    payFee: added
     keys: [{id: "old", secret: "old-%[1]s"}, {id: "now", secret: "now-%[1]s"}]
-`, id, gateways[id])
+`, id, gateways[id], region)
 	}
 	path := filepath.Join(t.TempDir(), "merchants.yaml")
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
