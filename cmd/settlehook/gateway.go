@@ -28,7 +28,8 @@ created is real, unless the merchant's gateway is a sandbox.
     settlehook gateway balance --merchants merchants.yaml --merchant m1001
 
 The exit code is 0 when the gateway did what was asked, 1 when it refused, failed or was not
-heard, and 2 when the call is wrong and nothing was sent.`
+heard, and 2 when the call is wrong and nothing was sent. Errors are one line on standard error,
+with -o json too.`
 }
 
 // gatewayCall is what all calls of the API have in common.
@@ -110,8 +111,8 @@ func (queryCmd) Help() string {
 	return `Example:
     settlehook gateway query --merchants merchants.yaml --merchant m1001 --order A1
 
-The status is submitted, success or failed; a reversed order says failed. The amount is what was
-actually paid, in major units.`
+The status is submitted, success or failed; a reversed order says failed. The amount is the
+gateway's, in major units: once the status is success, what was actually paid.`
 }
 
 // Run asks about an order.

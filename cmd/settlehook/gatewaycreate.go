@@ -67,7 +67,7 @@ func (createPayCmd) Help() string {
       --name 'Asha Rao' --bank-account 50100123456789 --remark HDFC0000001 --number 919876543210
 
 What --remark is depends on the region: in Brazil the type of the PIX key (CPF, CNPJ, PHONE, EMAIL
-or random), in India the IFSC, in Indonesia and Nigeria the bank's code. Brazil needs --number and
+or random, which is sent in the gateway's spelling, EPV or what pixRandomKey says), in India the IFSC, in Indonesia and Nigeria the bank's code. Brazil needs --number and
 --email too, India --number. In Indonesia amounts have no decimals.
 ` + aboutCreates
 }
@@ -117,7 +117,7 @@ func (c *createCall) create(io streams, call func(context.Context, *gateway.Clie
 	}
 	amount, err := events.ParseAmount(c.Amount)
 	if err != nil {
-		return usageError{fmt.Errorf("--amount: %w", err)}
+		return usageError{fmt.Errorf("--amount: %w; write it like 1000.00", err)}
 	}
 	conf := gateway.Config{NotifyBase: c.NotifyBase, Orders: gateway.Unannounced}
 	if c.Announce {
@@ -167,5 +167,5 @@ func (c *createCall) registry() (registry, error) {
 	if err != nil {
 		return registry{}, err
 	}
-	return openRegistry(log)
+	return openRegistry(c.File, log)
 }

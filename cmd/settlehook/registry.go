@@ -18,9 +18,11 @@ type registry struct {
 }
 
 // openRegistry connects to the NATS of NATS_URL, as INSTALLATION. Whoever gets
-// it closes it.
-func openRegistry(log *zap.Logger) (registry, error) {
-	cfg, err := config.LoadSetup(app.Environ())
+// it closes it. The merchants file is the one of the command.
+func openRegistry(merchantsFile string, log *zap.Logger) (registry, error) {
+	env := app.Environ()
+	env["MERCHANTS_FILE"] = merchantsFile
+	cfg, err := config.LoadSetup(env)
 	if err != nil {
 		return registry{}, err
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/embedded"
 	"github.com/settlehook/settlehook/internal/redisconn"
 	"github.com/settlehook/settlehook/internal/up"
 )
@@ -15,15 +17,15 @@ type upCmd struct {
 	Data       string `default:"data" type:"path" help:"Folder of the embedded NATS's streams. It survives restarts."`
 	NATSListen string `name:"nats-listen" placeholder:"HOST:PORT" help:"Let other programs reach the embedded NATS here, without authentication. Default: no; with --sandbox 127.0.0.1:4222."`
 
-	Sandbox      bool               `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
-	SandboxAddr  string             `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API (${default})."`
-	SandboxAdmin string             `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
-	Traffic      float64            `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
-	Orders       int                `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
-	TimeScale    float64            `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
-	Seed         uint64             `default:"1" help:"Seed of the sandbox's orders."`
-	Calm         bool               `help:"The sandbox does only what the gateway's document says: no mischief."`
-	Mischief     map[string]float64 `placeholder:"NAME=SHARE" help:"How often a mischief of the sandbox happens, from 0 to 1; docs/sandbox.md lists them."`
+	Sandbox      bool     `help:"Run the sandbox gateway too, with merchants of its own unless MERCHANTS_FILE is set."`
+	SandboxAddr  string   `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the sandbox's API (${default})."`
+	SandboxAdmin string   `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
+	Traffic      float64  `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
+	Orders       int      `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
+	TimeScale    float64  `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
+	Seed         uint64   `default:"1" help:"Seed of the sandbox's orders."`
+	Calm         bool     `help:"The sandbox does only what the gateway's document says: no mischief."`
+	Mischief     []string `placeholder:"NAME=SHARE" help:"How often a mischief of the sandbox happens, from 0 to 1; docs/sandbox.md lists them."`
 
 	ownMerchants bool // the sandbox's, since none are configured
 }
@@ -44,10 +46,18 @@ func (c *upCmd) Run(io streams) error {
 	redisconn.LogTo(log)
 	ctx, cancel := app.Signals(context.Background())
 	defer cancel()
+	sandbox, err := c.sandbox()
+	if err != nil {
+		return err
+	}
 	err = up.Run(ctx, up.Config{
-		Up: cfg, DataDir: c.Data, NATSListen: c.NATSListen, Sandbox: c.sandbox(), Out: io.out, Log: log,
+		Up: cfg, DataDir: c.Data, NATSListen: c.NATSListen, Sandbox: sandbox, Out: io.out, Log: log,
 		Started: func(r up.Running) { greet(io.out, r) },
 	})
+	var address *embedded.AddressError
+	if errors.As(err, &address) {
+		err = fmt.Errorf("%w; is another NATS or settlehook there? Choose another address with --nats-listen", err)
+	}
 	if err == nil {
 		_, _ = fmt.Fprintf(io.out, "\nsettlehook is down. What it knows is in %s.\n", c.Data)
 	}
@@ -78,14 +88,18 @@ func (c *upCmd) sandboxDefaults(env map[string]string) {
 	c.ownMerchants = true
 }
 
-func (c *upCmd) sandbox() *up.Sandbox {
+func (c *upCmd) sandbox() (*up.Sandbox, error) {
 	if !c.Sandbox {
-		return nil
+		return nil, nil
+	}
+	rates, err := mischief(c.Calm, c.Mischief, c.TimeScale)
+	if err != nil {
+		return nil, err
 	}
 	return &up.Sandbox{
 		Addr: c.SandboxAddr, AdminAddr: c.SandboxAdmin, TimeScale: c.TimeScale, Seed: c.Seed,
-		Rate: c.Traffic, Total: c.Orders, Mischief: mischief(c.Calm, c.Mischief), OwnMerchants: c.ownMerchants,
-	}
+		Rate: c.Traffic, Total: c.Orders, Mischief: rates, OwnMerchants: c.ownMerchants,
+	}, nil
 }
 
 // greet says where everything is.

@@ -84,6 +84,10 @@ func (s shop) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if url == "" {
+		_, _ = fmt.Fprintf(out, "order %s: created, but the answer was lost, and with it where to pay; start again for another order\n", s.order)
+		return nil
+	}
 	_, _ = fmt.Fprintf(out, "order %s: pay at %s\n", s.order, url)
 	return service.follow(ctx, s.order, func(p events.Payment) bool {
 		_, _ = fmt.Fprintf(out, "order %s: %s, %s %s, match: %s\n", p.OrderID, p.Outcome, p.Amount, p.Currency, p.Match)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -20,15 +21,22 @@ type service struct {
 
 // create has an order created, and returns where it is paid. While nobody knows
 // whether it exists, it tries again under the same id, which the gateway takes
-// once.
+// once. An order that an earlier try made is there, but where it is paid was lost
+// with the answer.
 func (s service) create(ctx context.Context, order gateway.CollectOrder) (url string, err error) {
-	var made gateway.Collection
-	for range 5 {
-		if made, err = s.gateway.CreateCollect(ctx, order); !errors.As(err, new(*gateway.UnknownError)) {
-			break
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
+		made, err := s.gateway.CreateCollect(ctx, order)
+		if errors.As(err, new(*gateway.ExistsError)) {
+			return "", nil
+		}
+		if !errors.As(err, new(*gateway.UnknownError)) || pause > 10*time.Second {
+			return made.URL, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
 		}
 	}
-	return made.URL, err
 }
 
 // follow tells what becomes of an order until tell has heard enough. It reads

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -66,7 +67,9 @@ func start(s *server.Server) error {
 	fatal := &fatalLog{}
 	s.SetLogger(fatal, false, false)
 	s.Start()
-	if reason := fatal.said(); reason != "" {
+	if reason := fatal.said(); strings.HasPrefix(reason, "Error listening") {
+		return &AddressError{reason}
+	} else if reason != "" {
 		return fmt.Errorf("embedded NATS: %s", reason)
 	}
 	if !s.ReadyForConnections(readyTimeout) {
@@ -74,6 +77,11 @@ func start(s *server.Server) error {
 	}
 	return nil
 }
+
+// AddressError says that the server can't listen where it should.
+type AddressError struct{ reason string }
+
+func (e *AddressError) Error() string { return "embedded NATS: " + e.reason }
 
 // fatalLog keeps why the server could not start, which it only logs: an
 // address in use, a store it can't write. All of it is said within Start; what

@@ -24,7 +24,7 @@ GET  /orders/{id}           one order
 GET  /mischief              what goes wrong, how often by its rate, and how often it has
 GET  /balances              every merchant's balance
 POST /orders                {"merchant":"m1001","flow":"collect","amount":"1000.00","course":"settled"}
-                            course: settled, failed, reversed, short-paid; none: it stays submitted
+                            course: settled, failed, reversed or short-paid; without one it stays submitted
                             or "steps":[{"after":"5s","change":"settle","paid":"900.00"},
                                         {"after":"1m","whenAccepted":true,"change":"reverse"}]
 POST /orders/{id}/settle    {"paid":"900.00"}, or no body for all of it

@@ -43,15 +43,16 @@ func (s *Server) CreateOrder(ctx context.Context, n NewOrder) (Order, error) {
 	if announce == nil {
 		announce = announceNothing
 	}
-	if err := s.enter(ctx, order, n.Course, announce); err != nil {
+	if err := s.enter(ctx, order, n.Course, announce, ""); err != nil {
 		return Order{}, err
 	}
 	return order, nil
 }
 
-// enter puts a new order into the books and begins its course. announce is
-// called once its id is taken, before anybody can see it.
-func (s *Server) enter(ctx context.Context, order Order, course []Step, announce func(context.Context, Order) error) error {
+// enter puts a new order into the books and begins its course, which is what the
+// mischief brings; "" is none. announce is called once its id is taken, before
+// anybody can see it.
+func (s *Server) enter(ctx context.Context, order Order, course []Step, announce func(context.Context, Order) error, fate Mischief) error {
 	k := key{order.Merchant, order.OrderID}
 	effect, err := s.merchants[order.Merchant].effect(order)
 	if err != nil {
@@ -68,6 +69,9 @@ func (s *Server) enter(ctx context.Context, order Order, course []Step, announce
 	s.log.Debug("order created", zap.String("merchant", order.Merchant), zap.String("order", order.OrderID),
 		zap.String("flow", string(order.Flow)), zap.Stringer("amount", order.Submitted))
 	return s.books.edit(k, func(e *entry) error {
+		if fate != "" {
+			s.mischief(e, fate)
+		}
 		s.advance(k, e, false)
 		return nil
 	})
@@ -222,7 +226,7 @@ func (s *Server) payAgain(k key, e *entry) error {
 		return err
 	}
 	s.agenda.add(s.now(), func(ctx context.Context) {
-		err := s.enter(ctx, again, settledCourse(0), announceNothing)
+		err := s.enter(ctx, again, settledCourse(0), announceNothing, "")
 		if err != nil {
 			s.log.Warn("a second payment could not be entered", zap.String("order", again.OrderID), zap.Error(err))
 		}

@@ -32,15 +32,16 @@ func (s *Server) handleCreate(w http.ResponseWriter, r *http.Request, c apiCall,
 	}
 	k := key{order.Merchant, order.OrderID}
 	var course []Step
+	var fate Mischief
 	if kind.flow == Pay || s.books.expected(k) {
-		course = s.fate(order)
+		course, fate = s.fate(order)
 	}
 	early := len(course) > 0 && s.imp.strikes(PushEarly, k.String())
 	if early {
 		course[0].After = 0
 	}
 	// Who creates an order here has announced it.
-	err = s.enter(r.Context(), order, course, announceNothing)
+	err = s.enter(r.Context(), order, course, announceNothing, fate)
 	switch {
 	case errors.Is(err, ErrDuplicateOrder):
 		writeEnvelope(w, refuse(codeBusiness, "duplicate orderId: it is taken"))

@@ -18,8 +18,9 @@ var fateMischiefs = []Mischief{
 var collectOnly = map[Mischief]bool{Underpayment: true, Overpayment: true, PaidTwice: true}
 
 // fate draws what payer and bank will do about an order, from its own random
-// stream: it does not depend on what else happens.
-func (s *Server) fate(o Order) []Step {
+// stream: it does not depend on what else happens. The mischief is "" where
+// there is none.
+func (s *Server) fate(o Order) ([]Step, Mischief) {
 	k := key{o.Merchant, o.OrderID}
 	drawn := s.drawFate(k, o.Flow)
 	random := s.numbers.stream("fate/" + k.String())
@@ -28,10 +29,7 @@ func (s *Server) fate(o Order) []Step {
 		drawn = ""
 		steps, _ = fateSteps("", o, random)
 	}
-	if drawn != "" {
-		s.imp.count(drawn)
-	}
-	return steps
+	return steps, drawn
 }
 
 func (s *Server) drawFate(k key, flow Flow) Mischief {

@@ -153,7 +153,7 @@ func (r Rates) check() error {
 		fates += r[m]
 	}
 	if fates > 1 {
-		return invalid("sandbox: an order has one fate, but the rates of %v are together %g", fateMischiefs, fates)
+		return invalid("sandbox: an order has one fate, but the rates of %v are together %.4g; lower some of them (with --calm all the others are 0)", fateMischiefs, fates)
 	}
 	return nil
 }

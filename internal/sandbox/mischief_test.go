@@ -46,7 +46,8 @@ func live(t *testing.T, s *Server, n int) []Record {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.enter(t.Context(), order, s.fate(order), announceNothing); err != nil {
+		course, fate := s.fate(order)
+		if err := s.enter(t.Context(), order, course, announceNothing, fate); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,6 +55,16 @@ func live(t *testing.T, s *Server, n int) []Record {
 	records := s.Books()
 	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.OrderID, b.OrderID) })
 	return records
+}
+
+// fateOf is the fate that an order's record names.
+func fateOf(r Record) Mischief {
+	for _, m := range fateMischiefs {
+		if r.Mischief[m] > 0 {
+			return m
+		}
+	}
+	return ""
 }
 
 // A hostile gateway: all that a receiver must take is taken, nothing else is;
@@ -65,6 +76,10 @@ func TestHostilePushes(t *testing.T) {
 	rates := Hostile().With(Rates{ReversalSilent: 0.01, PushNone: 0.01})
 	simulate(t, v, func(t *testing.T, s *Server) {
 		records := live(t, s, n)
+		fates := map[Mischief]string{
+			"": "settled", Failure: "failed", Underpayment: "short-paid", Overpayment: "over-paid", LateSuccess: "failed settled",
+			Reversal: "settled reversed", ReversalUnmarked: "settled reversed", ReversalSilent: "settled reversed", PaidTwice: "settled",
+		}
 		series := 0
 		for _, r := range records {
 			for _, p := range r.Pushes {
@@ -76,6 +91,14 @@ func TestHostilePushes(t *testing.T) {
 				}
 			}
 			series += len(r.History) - 1
+			// The record says why the order became what it is.
+			var life []string
+			for _, state := range r.History[1:] {
+				life = append(life, state.State)
+			}
+			if got, want := strings.Join(life, " "), fates[fateOf(r)]; got != want && r.Note == "" {
+				t.Fatalf("order %s is to be %q by its mischief, and is %q", r.OrderID, want, got)
+			}
 			silent := r.Mischief[PushNone] > 0 || r.Mischief[ReversalSilent] > 0
 			if !r.Accepted && !silent {
 				t.Fatalf("no true push of the last state was taken: %+v", r)

@@ -73,10 +73,7 @@ func (c *Client) refused(ctx context.Context, cr creation, fresh bool, refusal *
 	case err == nil:
 		return &ExistsError{Order: order, Desc: refusal.Desc}
 	case !errors.As(err, &notFound):
-		return &UnknownError{
-			Endpoint: cr.endpoint, OrderID: cr.orderID,
-			Err: fmt.Errorf("%w; and the order query did not tell: %w", refusal, err),
-		}
+		return &UnknownError{Endpoint: cr.endpoint, OrderID: cr.orderID, Err: notTold(refusal, err)}
 	case duplicate.MatchString(refusal.Desc):
 		// Its query lags, and the order of another attempt, not registered by this
 		// one, is what the gateway means.
@@ -85,8 +82,18 @@ func (c *Client) refused(ctx context.Context, cr creation, fresh bool, refusal *
 			Err: fmt.Errorf("%w; and the order query does not know it yet", refusal),
 		}
 	case !fresh:
-		return &RefusedError{OrderID: cr.orderID, Desc: refusal.Desc}
+		return &RefusedError{OrderID: cr.orderID, Desc: refusal.Desc, Unannounced: c.creates.unannounced()}
 	}
 	err = c.withdraw(ctx, cr)
 	return &RefusedError{OrderID: cr.orderID, Desc: refusal.Desc, Withdrawn: err == nil, Err: err}
+}
+
+// notTold is a refusal whose order the query did not tell about. Refused both in
+// the same words, it is the caller who is refused: a wrong key, a blocked source.
+func notTold(refusal *BusinessError, err error) error {
+	var again *BusinessError
+	if errors.As(err, &again) && again.Desc == refusal.Desc {
+		return fmt.Errorf("%w; the order query was refused in the same words", refusal)
+	}
+	return fmt.Errorf("%w; and the order query did not tell: %w", refusal, err)
 }

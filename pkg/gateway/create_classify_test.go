@@ -92,7 +92,7 @@ func TestClassification(t *testing.T) {
 				e, ok := as[*gateway.ExistsError](err)
 				return ok && e.Order.PlatOrderID == "p9" && e.Order.Status == gateway.StatusSuccess && e.Desc == "duplicate order"
 			},
-			says: `order A1 exists at the gateway already, as success, and was not created again: "duplicate order"; if this was a repeat, take it for created and wait for its event, else the order id is not unique`,
+			says: `order A1 exists at the gateway already, as success over 1000, and was not created again: "duplicate order"; if this was a repeat, take it for created and wait for its event, else the order id is not unique`,
 			then: does{"POST " + queryPath},
 		},
 		{

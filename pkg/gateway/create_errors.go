@@ -44,6 +44,8 @@ type RefusedError struct {
 	// Where it is false, an earlier attempt may still be on its way, and the
 	// corrected order must keep its id and amount.
 	Withdrawn bool
+	// Unannounced says that there is no registration, by [Unannounced].
+	Unannounced bool
 	// Err is why the registration could not be withdrawn; nil when it was, and
 	// when it had to stand.
 	Err error
@@ -57,6 +59,8 @@ func (e *RefusedError) Error() string {
 	case e.Err != nil:
 		return text + "its registration could not be withdrawn (" + causeText(e.Err) +
 			"): correct what was refused and create it again under the same order id"
+	case e.Unannounced:
+		return text + "its order query knows no such order: correct what was refused and create it again under the same order id"
 	}
 	return text + "an earlier attempt may still arrive, so nothing was withdrawn: " +
 		"correct what was refused and create it again under the same order id"
@@ -76,9 +80,13 @@ type ExistsError struct {
 }
 
 func (e *ExistsError) Error() string {
-	return fmt.Sprintf("order %s exists at the gateway already, as %s, and was not created again: %s; "+
+	over := ""
+	if e.Order.AmountKnown {
+		over = " over " + e.Order.Amount.String()
+	}
+	return fmt.Sprintf("order %s exists at the gateway already, as %s%s, and was not created again: %s; "+
 		"if this was a repeat, take it for created and wait for its event, else the order id is not unique",
-		e.Order.OrderID, e.Order.Status, quoteDesc(e.Desc))
+		e.Order.OrderID, e.Order.Status, over, quoteDesc(e.Desc))
 }
 
 // ofCreate reports whether err is what became of a create that reached the

@@ -38,28 +38,42 @@
 //
 // # What the errors of a create mean
 //
+// Ask for them in this order: an UnknownError wraps what caused it, which may be
+// a TransportError.
+//
 //   - wraps [ErrInvalidRequest]: the order broke a rule, most often as a
 //     [*region.FieldError] that names the parameter. Nothing was announced or
 //     sent. Correct it and create it, under the same order id if you like.
 //   - wraps [ErrNotAnnounced]: the registration failed. Nothing was sent. Create
 //     it again under the same order id, unless the cause says that the id is
 //     used up or was registered with another amount.
-//   - [*TransportError], always with NotSent: the gateway got nothing. Create it
-//     again under the same order id.
+//   - [*UnknownError]: the order may exist. Ask with QueryOrder, or create it
+//     again under the same order id, after a pause that grows; where it stays
+//     unknown for hours, a person asks the gateway.
+//   - [*TransportError] otherwise, with NotSent: the gateway got nothing. Create
+//     it again under the same order id.
 //   - [*RefusedError]: the gateway refused it and knows no such order. With
 //     Withdrawn, the registration was taken back: correct the order and create
 //     it under a new id. Otherwise an earlier attempt may still be on its way:
 //     correct it and keep the id.
-//   - [*ExistsError]: the gateway has an order of this id. After a repeat that
-//     is good news: treat it as created. Otherwise your ids are not unique.
-//   - [*UnknownError]: everything else. The order may exist. Ask with
-//     QueryOrder, or create it again under the same order id.
+//   - [*ExistsError]: the gateway has an order of this id. After a repeat, and
+//     over the same amount, that is good news: treat it as created. Otherwise
+//     your ids are not unique.
 //
-// Never answer an error with a new order id, except after a RefusedError with
-// Withdrawn. The gateway refuses an order id that it has, so a repeat under the
+// A payout that exists is all there is to wish for. Of a collection whose answer
+// was lost, the cashier page is lost too: the API has no way to ask for it again,
+// so nobody can pay that order, and it ends failed or expired. If the payer is
+// still there, offer a new sale, an order of its own; should both be paid after
+// all, each is told as what it is. Never do that for a payout.
+//
+// Never answer an error of a payout with a new order id, except after a
+// RefusedError with Withdrawn. The gateway refuses an order id that it has, so a repeat under the
 // same one can't become a second order; a repeat under a new one can, and both
 // may be paid. That a query finds no order right after an UnknownError proves
 // nothing either: the create may still be under way.
+//
+// Sandbox, in every answer, says that settlehook's sandbox gave it: an order
+// service in production should refuse to go on.
 //
 // # What the errors of a query mean
 //
