@@ -32,7 +32,7 @@ func withExponent(coef int64, scale, shift int) string {
 
 // read is what QueryOrder makes of an answer to a question about order o1.
 func read(body string) (Order, error) {
-	notFound, err := compilePatterns(DefaultNotFound())
+	notFound, err := compilePatterns("not-found", nil, DefaultNotFound)
 	if err != nil {
 		return Order{}, err
 	}

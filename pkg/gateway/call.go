@@ -24,6 +24,8 @@ type request struct {
 	once bool
 	// notFound are the refusals that are a statement about the order.
 	notFound patterns
+	// quoted are fields of another call that an answer may quote.
+	quoted []field
 }
 
 // reply is what came of a call. Of one that failed only status is set, and only
@@ -54,7 +56,7 @@ func (c *Client) exchange(ctx context.Context, req request, all []field) (reply,
 	if err != nil {
 		return r, err
 	}
-	env.desc = withoutPersonal(env.desc, all)
+	env.desc = c.withoutPrivate(env.desc, append(all, req.quoted...))
 	if err := env.verdict(req.notFound); err != nil {
 		return r, err
 	}

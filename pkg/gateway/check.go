@@ -55,6 +55,9 @@ func (c *Client) checkCreate(cr creation, rules func() error) error {
 			return invalidField(f.name, problem)
 		}
 	}
+	if problem := c.creates.foreignCallback(cr); problem != "" {
+		return invalidField(fieldNotifyURL, problem)
+	}
 	if err := rules(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidRequest, err)
 	}
@@ -82,8 +85,8 @@ func (f field) problem() string {
 	switch {
 	case len(f.value) > bound:
 		return fmt.Sprintf("is longer than %d bytes", bound)
-	case !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl):
-		return "must be UTF-8 text without line breaks and control characters"
+	case !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "must be printable UTF-8 text, without line breaks, control characters and invisible ones"
 	case f.value == redacted:
 		return "holds the mark that stands for a personal value in logs and JSON: give the value itself"
 	}
@@ -104,7 +107,7 @@ func (f field) problem() string {
 		}
 	}
 	if assignment.MatchString(f.value) {
-		return "must not hold & followed by a name and =, which makes the sign ambiguous; in a URL percent-encode the &"
+		return "must not hold & followed by a name and =, which makes the sign ambiguous; of a URL's parameters keep one, or put them into the path"
 	}
 	return ""
 }

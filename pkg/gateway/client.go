@@ -21,6 +21,7 @@ type Client struct {
 	timeout   time.Duration
 	userAgent string
 	notFound  patterns
+	refusals  patterns
 	form      bool
 	log       *zap.Logger
 	now       func() time.Time
@@ -42,11 +43,11 @@ func NewClient(cfg Config) (*Client, error) {
 	case cfg.Timeout < 0:
 		return nil, errors.New("timeout must not be negative")
 	}
-	texts := cfg.NotFound
-	if texts == nil {
-		texts = DefaultNotFound()
+	notFound, err := compilePatterns("not-found", cfg.NotFound, DefaultNotFound)
+	if err != nil {
+		return nil, err
 	}
-	notFound, err := compilePatterns(texts)
+	refusals, err := compilePatterns("refusal", cfg.Refusals, DefaultRefusals)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func NewClient(cfg Config) (*Client, error) {
 	c := &Client{
 		base: base, account: cfg.Account, keyring: cfg.Keyring, http: ownClient(cfg.HTTPClient),
 		timeout: cmp.Or(cfg.Timeout, DefaultTimeout), userAgent: cmp.Or(cfg.UserAgent, DefaultUserAgent),
-		notFound: notFound, form: cfg.Form, log: cfg.Logger, now: cfg.Now, creates: creates,
+		notFound: notFound, refusals: refusals, form: cfg.Form, log: cfg.Logger, now: cfg.Now, creates: creates,
 	}
 	if c.log == nil {
 		c.log = zap.NewNop()

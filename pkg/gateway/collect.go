@@ -112,6 +112,8 @@ func parseCashier(data object) (string, error) {
 		return "", malformed("url is longer than 2 KiB")
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", malformed("url is not an absolute http or https address")
+	case u.User != nil || strings.ContainsAny(page, "\"'<>`\\"):
+		return "", malformed("url holds a user name, quotes or brackets")
 	case strings.ContainsFunc(page, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
 		return "", malformed("url holds white space or what can't be printed")
 	}

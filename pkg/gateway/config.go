@@ -45,6 +45,10 @@ type Config struct {
 	// (RE2) between slashes, both without regard to case. nil means
 	// DefaultNotFound, an empty slice none at all.
 	NotFound []string
+	// Refusals are the patterns, as in NotFound, by which the desc of a create
+	// refused with code 400 says for certain that no order was made. nil means
+	// DefaultRefusals; what they don't match is an UnknownError.
+	Refusals []string
 	// Form sends requests as a form; otherwise they are JSON.
 	Form bool
 	// Logger gets a line at debug level per call, and warnings about payouts that

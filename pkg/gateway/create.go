@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/govalues/decimal"
 
@@ -58,28 +57,22 @@ func (c *Client) classify(ctx context.Context, cr creation, fresh bool, err erro
 	return &UnknownError{Endpoint: cr.endpoint, OrderID: cr.orderID, Err: err}
 }
 
-// duplicate matches a refusal that speaks of an order id that is taken. It is
-// wide on purpose: a registration that stands without an order is noticed later,
-// an order without its registration is compared with nothing.
-var duplicate = regexp.MustCompile(`(?i)duplicat|repeat|already|exists|in use|taken|重复|已存在`)
-
 // refused decides what code 400 means, which covers a wrong parameter, an order
 // id used before, a bad sign and a blocked source: only the order query tells
-// whether the order exists.
+// whether the order exists, and only words that are known to be final tell that
+// it won't.
 func (c *Client) refused(ctx context.Context, cr creation, fresh bool, refusal *BusinessError) error {
-	order, err := c.QueryOrder(ctx, cr.orderID)
+	order, err := c.queryOrder(ctx, cr.orderID, cr.fields)
 	var notFound *NotFoundError
 	switch {
 	case err == nil:
-		return &ExistsError{Order: order, Desc: refusal.Desc}
+		return &ExistsError{Order: order, Desc: refusal.Desc, Fresh: fresh}
 	case !errors.As(err, &notFound):
 		return &UnknownError{Endpoint: cr.endpoint, OrderID: cr.orderID, Err: notTold(refusal, err)}
-	case duplicate.MatchString(refusal.Desc):
-		// Its query lags, and the order of another attempt, not registered by this
-		// one, is what the gateway means.
+	case !c.definite(refusal):
 		return &UnknownError{
 			Endpoint: cr.endpoint, OrderID: cr.orderID,
-			Err: fmt.Errorf("%w; and the order query does not know it yet", refusal),
+			Err: fmt.Errorf("%w; its order query knows no such order yet, and these words may not be final", refusal),
 		}
 	case !fresh:
 		return &RefusedError{OrderID: cr.orderID, Desc: refusal.Desc, Unannounced: c.creates.unannounced()}

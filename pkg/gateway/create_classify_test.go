@@ -52,11 +52,11 @@ func TestClassification(t *testing.T) {
 		{
 			name: "refused in words like those for an unknown order", create: answer(noOrder), query: answer(noOrder),
 			is: func(err error) bool {
-				e, ok := as[*gateway.RefusedError](err)
-				return ok && e.Withdrawn && e.Desc == "order does not exist"
+				_, unknown := as[*gateway.UnknownError](err)
+				return unknown
 			},
-			says: "its registration was withdrawn",
-			then: does{"POST " + queryPath, "withdraw"},
+			says: wordsUnknown,
+			then: does{"POST " + queryPath},
 		},
 		{
 			name: "refused, not found, registered before", create: answer(refusal("bad payCode")), query: answer(noOrder), notFresh: true,
@@ -68,12 +68,12 @@ func TestClassification(t *testing.T) {
 			then: does{"POST " + queryPath},
 		},
 		{
-			name: "refused, not found, can't be withdrawn", create: answer(refusal("")), query: answer(noOrder), withdrawErr: errBook,
+			name: "refused, not found, can't be withdrawn", create: answer(refusal("bad payCode")), query: answer(noOrder), withdrawErr: errBook,
 			is: func(err error) bool {
 				e, ok := as[*gateway.RefusedError](err)
 				return ok && !e.Withdrawn && errors.Is(err, errBook)
 			},
-			says: `the gateway refused to create order A1: no reason given; its registration could not be withdrawn (the book is closed): correct what was refused and create it again under the same order id`,
+			says: `the gateway refused to create order A1: "bad payCode"; its registration could not be withdrawn (the book is closed): correct what was refused and create it again under the same order id`,
 			then: does{"POST " + queryPath, "withdraw"},
 		},
 		{
@@ -87,12 +87,21 @@ func TestClassification(t *testing.T) {
 			then: does{"POST " + queryPath},
 		},
 		{
+			name: "refused, found, registered before", create: answer(refusal("duplicate order")), query: answer(anOrder), notFresh: true,
+			is: func(err error) bool {
+				e, ok := as[*gateway.ExistsError](err)
+				return ok && !e.Fresh
+			},
+			says: "if this was a repeat, take it for created and wait for its event, else the order id is not unique",
+			then: does{"POST " + queryPath},
+		},
+		{
 			name: "refused, found", create: answer(refusal("duplicate order")), query: answer(anOrder),
 			is: func(err error) bool {
 				e, ok := as[*gateway.ExistsError](err)
 				return ok && e.Order.PlatOrderID == "p9" && e.Order.Status == gateway.StatusSuccess && e.Desc == "duplicate order"
 			},
-			says: `order A1 exists at the gateway already, as success over 1000, and was not created again: "duplicate order"; if this was a repeat, take it for created and wait for its event, else the order id is not unique`,
+			says: `order A1 exists at the gateway already, as success over 1000, and was not created again: "duplicate order"; nobody had registered it before this call: unless another attempt ran at the same time, it is another order, and the order id is not unique`,
 			then: does{"POST " + queryPath},
 		},
 		{
@@ -106,17 +115,17 @@ func TestClassification(t *testing.T) {
 			then: does{"POST " + queryPath},
 		},
 		{
-			name: "refused, query down", create: answer(refusal("x")), query: status(502),
+			name: "refused, query down", create: answer(refusal("bad payCode")), query: status(502),
 			is:   func(err error) bool { return is[*gateway.UnknownError](err) && is[*gateway.TransportError](err) },
 			says: "/order/query: HTTP status 502", then: does{"POST " + queryPath},
 		},
 		{
-			name: "refused, query about another order", create: answer(refusal("x")), query: answer(settled("other")),
+			name: "refused, query about another order", create: answer(refusal("bad payCode")), query: answer(settled("other")),
 			is:   func(err error) bool { return is[*gateway.UnknownError](err) && is[*gateway.AnswerError](err) },
 			says: "another order", then: does{"POST " + queryPath},
 		},
 		{
-			name: "refused, query hangs", create: answer(refusal("x")), query: hang,
+			name: "refused, query hangs", create: answer(refusal("bad payCode")), query: hang,
 			is: func(err error) bool {
 				return is[*gateway.UnknownError](err) && errors.Is(err, context.DeadlineExceeded)
 			},
@@ -239,7 +248,7 @@ func TestUnannounced(t *testing.T) {
 		}
 		b.tape.expect(t, "POST "+k.path)
 		// Nobody knows whether it is the first attempt, so nothing is definite.
-		err := k.create(t.Context(), start(t, b, handlers{k.path: answer(refusal("x")), queryPath: answer(noOrder)}, bare))
+		err := k.create(t.Context(), start(t, b, handlers{k.path: answer(refusal("bad payCode")), queryPath: answer(noOrder)}, bare))
 		if e, ok := as[*gateway.RefusedError](err); !ok || e.Withdrawn || e.Err != nil {
 			t.Errorf("%s: %v", k.name, err)
 		}
@@ -330,7 +339,7 @@ func TestRefusedAfterCancel(t *testing.T) {
 	for _, k := range creates() {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := &book{tape: &tape{}, fresh: true}
-		client := start(t, b, handlers{k.path: answer(refusal("x")), queryPath: func(_ http.ResponseWriter, r *http.Request) {
+		client := start(t, b, handlers{k.path: answer(refusal("bad payCode")), queryPath: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			cancel()
 			<-r.Context().Done()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,4 +82,16 @@ func (cs creates) notifyURL(flow events.Flow, given string) string {
 		return given
 	}
 	return cs.notifyBase + "/callbacks/" + string(flow) + "/" + url.PathEscape(cs.merchant)
+}
+
+// foreignCallback says what is wrong with a callback address of the receiver's
+// that belongs to another flow or merchant: the callback would be verified with
+// another's keys, or settle nothing as a flow conflict. "" for none.
+func (cs creates) foreignCallback(cr creation) string {
+	own := cs.notifyURL(cr.flow, "")
+	i := slices.IndexFunc(cr.fields, func(f field) bool { return f.name == fieldNotifyURL })
+	if own == "" || i < 0 || cr.fields[i].value == own || !strings.HasPrefix(cr.fields[i].value, cs.notifyBase+"/callbacks/") {
+		return ""
+	}
+	return "is the receiver's address of another flow or merchant: leave it out, and the right one is taken"
 }

@@ -77,6 +77,10 @@ type ExistsError struct {
 	Order Order
 	// Desc is the gateway's text, one printable line of at most 200 runes.
 	Desc string
+	// Fresh says that nobody had registered the order before this call: unless
+	// another attempt ran at the same time, the gateway has another order under
+	// this id.
+	Fresh bool
 }
 
 func (e *ExistsError) Error() string {
@@ -84,9 +88,12 @@ func (e *ExistsError) Error() string {
 	if e.Order.AmountKnown {
 		over = " over " + e.Order.Amount.String()
 	}
-	return fmt.Sprintf("order %s exists at the gateway already, as %s%s, and was not created again: %s; "+
-		"if this was a repeat, take it for created and wait for its event, else the order id is not unique",
-		e.Order.OrderID, e.Order.Status, over, quoteDesc(e.Desc))
+	advice := "if this was a repeat, take it for created and wait for its event, else the order id is not unique"
+	if e.Fresh {
+		advice = "nobody had registered it before this call: unless another attempt ran at the same time, it is another order, and the order id is not unique"
+	}
+	return fmt.Sprintf("order %s exists at the gateway already, as %s%s, and was not created again: %s; %s",
+		e.Order.OrderID, e.Order.Status, over, quoteDesc(e.Desc), advice)
 }
 
 // ofCreate reports whether err is what became of a create that reached the

@@ -52,13 +52,14 @@
 //     unknown for hours, a person asks the gateway.
 //   - [*TransportError] otherwise, with NotSent: the gateway got nothing. Create
 //     it again under the same order id.
-//   - [*RefusedError]: the gateway refused it and knows no such order. With
-//     Withdrawn, the registration was taken back: correct the order and create
-//     it under a new id. Otherwise an earlier attempt may still be on its way:
-//     correct it and keep the id.
+//   - [*RefusedError]: the gateway refused it in words that are final
+//     ([Config.Refusals]) and knows no such order. With Withdrawn, the
+//     registration was taken back: correct the order and create it under a new
+//     id. Otherwise another attempt may still be on its way: correct it and keep
+//     id and amount.
 //   - [*ExistsError]: the gateway has an order of this id. After a repeat, and
-//     over the same amount, that is good news: treat it as created. Otherwise
-//     your ids are not unique.
+//     over the same amount, that is good news: treat it as created. With Fresh,
+//     or over another amount, your ids are not unique.
 //
 // A payout that exists is all there is to wish for. Of a collection whose answer
 // was lost, the cashier page is lost too: the API has no way to ask for it again,
@@ -67,10 +68,12 @@
 // all, each is told as what it is. Never do that for a payout.
 //
 // Never answer an error of a payout with a new order id, except after a
-// RefusedError with Withdrawn. The gateway refuses an order id that it has, so a repeat under the
-// same one can't become a second order; a repeat under a new one can, and both
-// may be paid. That a query finds no order right after an UnknownError proves
-// nothing either: the create may still be under way.
+// RefusedError with Withdrawn. The gateway refuses an order id that it has, so a
+// repeat under the same one can't become a second order; a repeat under a new
+// one can, and both may be paid. That a query finds no order right after an
+// UnknownError proves nothing either: the create may still be under way. Nor can
+// the amount of an order change: a correction that changes it is a new order,
+// and needs what a new id needs, or a person who has ruled out the first attempt.
 //
 // Sandbox, in every answer, says that settlehook's sandbox gave it: an order
 // service in production should refuse to go on.
@@ -91,5 +94,6 @@
 //
 // No error and no log line holds a secret, a body, or a value about a person;
 // what a gateway's text quotes of these is redacted too. [CollectOrder] and
-// [PayOrder] print, log and marshal with the mark "[redacted]" instead.
+// [PayOrder] print and log with the mark "[redacted]" instead, and are not
+// marshalled at all ([ErrPrivate]): store a type of your own.
 package gateway

@@ -26,9 +26,13 @@ func DefaultNotFound() []string {
 // patterns decides whether a desc says that the order does not exist.
 type patterns []*regexp.Regexp
 
-// compilePatterns reads not-found patterns: /…/ is a regular expression (RE2),
-// anything else a substring; both without regard to case.
-func compilePatterns(texts []string) (patterns, error) {
+// compilePatterns reads patterns of a kind: /…/ is a regular expression (RE2),
+// anything else a substring; both without regard to case. nil texts are the
+// default ones.
+func compilePatterns(kind string, texts []string, otherwise func() []string) (patterns, error) {
+	if texts == nil {
+		texts = otherwise()
+	}
 	compiled := make(patterns, 0, len(texts))
 	for _, text := range texts {
 		expr, regular := strings.CutPrefix(text, "/")
@@ -39,14 +43,14 @@ func compilePatterns(texts []string) (patterns, error) {
 			expr = regexp.QuoteMeta(text)
 		}
 		if strings.TrimSpace(expr) == "" {
-			return nil, fmt.Errorf("not-found pattern %q is empty and would match every refusal; remove it", text)
+			return nil, fmt.Errorf("%s pattern %q is empty and would match every refusal; remove it", kind, text)
 		}
 		re, err := regexp.Compile("(?i)" + expr)
 		if err != nil {
-			return nil, fmt.Errorf("not-found pattern %q is not a regular expression: %w", text, err)
+			return nil, fmt.Errorf("%s pattern %q is not a regular expression: %w", kind, text, err)
 		}
 		if re.MatchString("") {
-			return nil, fmt.Errorf("not-found pattern %q matches an empty text and so every refusal; narrow it", text)
+			return nil, fmt.Errorf("%s pattern %q matches an empty text and so every refusal; narrow it", kind, text)
 		}
 		compiled = append(compiled, re)
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestDefaultNotFound(t *testing.T) {
-	p, err := compilePatterns(DefaultNotFound())
+	p, err := compilePatterns("not-found", nil, DefaultNotFound)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestDefaultNotFound(t *testing.T) {
 }
 
 func TestConfiguredNotFound(t *testing.T) {
-	p, err := compilePatterns([]string{"No Data (1)", `/^E40[45]\b/`, "/"})
+	p, err := compilePatterns("not-found", []string{"No Data (1)", `/^E40[45]\b/`, "/"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestConfiguredNotFound(t *testing.T) {
 	for pattern, say := range map[string]string{
 		"": "is empty", " ": "is empty", "//": "is empty", "/(/": "not a regular expression", "/.*/": "matches an empty text",
 	} {
-		if _, err := compilePatterns([]string{pattern}); err == nil || !strings.Contains(err.Error(), say) {
+		if _, err := compilePatterns("not-found", []string{pattern}, nil); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("pattern %q: error %v, want one saying %q", pattern, err, say)
 		}
 	}

@@ -71,8 +71,14 @@ func (c *Client) QueryOrder(ctx context.Context, orderID string) (Order, error) 
 		return Order{}, fmt.Errorf("%w: the order id must be 1 to 64 printable ASCII characters without white space and &",
 			ErrInvalidRequest)
 	}
+	return c.queryOrder(ctx, orderID, nil)
+}
+
+// queryOrder is QueryOrder on behalf of a create, whose fields a gateway's text
+// may quote.
+func (c *Client) queryOrder(ctx context.Context, orderID string, quoted []field) (Order, error) {
 	r, err := c.call(ctx, request{
-		endpoint: endpointQuery, orderID: orderID, fields: []field{{"orderId", orderID}}, notFound: c.notFound,
+		endpoint: endpointQuery, orderID: orderID, fields: []field{{"orderId", orderID}}, notFound: c.notFound, quoted: quoted,
 	})
 	if err != nil {
 		return Order{}, err

@@ -1,10 +1,13 @@
 package gateway
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap/zapcore"
@@ -35,15 +38,49 @@ func (f field) shown() string {
 // ones are in every sentence.
 const leastPrivate = 4
 
-// withoutPersonal redacts what a gateway's text quotes of the request: refusals
-// like "account 0123456789 is closed" go into errors, and so into logs.
-func withoutPersonal(text string, sent []field) string {
+// withoutPrivate redacts what a gateway's text quotes of the request, and of
+// what it was signed with: refusals like "account 0123456789 is closed" go into
+// errors, and so into logs. A value is found in another case, with other
+// punctuation between its letters and digits, and URL-encoded.
+func (c *Client) withoutPrivate(text string, sent []field) string {
+	if len(text) < leastPrivate {
+		return text
+	}
+	var values []string
+	for _, k := range c.keyring.Keys() {
+		values = append(values, string(k.Secret))
+	}
 	for _, f := range sent {
-		if f.private() && len(f.value) >= leastPrivate {
-			text = strings.ReplaceAll(text, f.value, redacted)
+		if f.private() {
+			values = append(values, f.value)
+		}
+	}
+	// The longest first: an address holds a name.
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	for _, v := range values {
+		for _, form := range []string{v, url.QueryEscape(v)} {
+			if quoted := loosely(form); quoted != nil {
+				text = quoted.ReplaceAllString(text, redacted)
+			}
 		}
 	}
 	return text
+}
+
+// loosely matches a value however it is punctuated; nil for one that is too
+// short.
+func loosely(value string) *regexp.Regexp {
+	const punctuation = ` .\-/()+`
+	var runes []string
+	for _, r := range value {
+		if !strings.ContainsRune(" .-/()+", r) {
+			runes = append(runes, regexp.QuoteMeta(string(r)))
+		}
+	}
+	if len(runes) < leastPrivate {
+		return nil
+	}
+	return regexp.MustCompile(`(?i)` + strings.Join(runes, `[`+punctuation+`]*`))
 }
 
 // shownFields is a list of parameters on its way into a log.
@@ -78,13 +115,10 @@ func (fs shownFields) slog() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-func (fs shownFields) json() ([]byte, error) {
-	values := make(map[string]string, len(fs))
-	for _, f := range fs {
-		values[f.name] = f.shown()
-	}
-	return json.Marshal(values)
-}
+// ErrPrivate is returned by the marshalling of an order of [Client.CreateCollect]
+// or [Client.CreatePay]: it holds what is about a person. Store a type of your
+// own.
+var ErrPrivate = errors.New("orders of pkg/gateway hold personal data and are not marshalled: store a type of your own")
 
 // String returns the order without what is about a person.
 func (o CollectOrder) String() string { return shownFields(o.fields()).text("CollectOrder") }
@@ -104,9 +138,12 @@ func (o CollectOrder) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 // LogValue implements slog.LogValuer.
 func (o CollectOrder) LogValue() slog.Value { return shownFields(o.fields()).slog() }
 
-// MarshalJSON writes the order as it is logged, for loggers that fall back on
-// JSON. A create refuses an order read back from it.
-func (o CollectOrder) MarshalJSON() ([]byte, error) { return shownFields(o.fields()).json() }
+// MarshalJSON fails with [ErrPrivate], so that neither a log nor a store holds
+// an order by accident.
+func (o CollectOrder) MarshalJSON() ([]byte, error) { return nil, ErrPrivate }
+
+// MarshalYAML fails with [ErrPrivate].
+func (o CollectOrder) MarshalYAML() (any, error) { return nil, ErrPrivate }
 
 // String returns the order without what is about a person.
 func (o PayOrder) String() string { return shownFields(o.fields()).text("PayOrder") }
@@ -126,6 +163,9 @@ func (o PayOrder) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 // LogValue implements slog.LogValuer.
 func (o PayOrder) LogValue() slog.Value { return shownFields(o.fields()).slog() }
 
-// MarshalJSON writes the order as it is logged, for loggers that fall back on
-// JSON. A create refuses an order read back from it.
-func (o PayOrder) MarshalJSON() ([]byte, error) { return shownFields(o.fields()).json() }
+// MarshalJSON fails with [ErrPrivate], so that neither a log nor a store holds
+// an order by accident.
+func (o PayOrder) MarshalJSON() ([]byte, error) { return nil, ErrPrivate }
+
+// MarshalYAML fails with [ErrPrivate].
+func (o PayOrder) MarshalYAML() (any, error) { return nil, ErrPrivate }

@@ -20,7 +20,8 @@ func checkNigeriaPay(p Pay) (warnings []string, err error) {
 // over the bank's code and the other nine (Central Bank of Nigeria, Nigeria
 // Uniform Bank Account Number). Codes of 3 digits are those of deposit banks;
 // the revision of 2020 gave other institutions 5 digits and puts a 9 in front
-// of them, so that codes of 6 digits are taken as they are.
+// of them. Other codes of 6 digits are those of the payment switch, which the
+// check digit is not made with.
 func NUBAN(bankCode, account string) error {
 	if len(account) != 10 || !digits(account) {
 		return problem("a NUBAN has 10 digits: look for a typing mistake, unless this is a wallet")
@@ -29,8 +30,8 @@ func NUBAN(bankCode, account string) error {
 	if len(code) == 5 {
 		code = "9" + code
 	}
-	if !digits(code) || len(code) != 3 && len(code) != 6 {
-		return problem("the check digit can't be checked without a bank code of 3, 5 or 6 digits")
+	if !digits(code) || len(code) != 3 && (len(code) != 6 || code[0] != '9') {
+		return problem("the check digit can't be checked without the central bank's code, of 3 digits, 5, or 6 with a 9 in front")
 	}
 	sum := 0
 	for i, c := range code + account[:9] {

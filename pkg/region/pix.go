@@ -32,8 +32,12 @@ func (r Rules) PIXRemark(kind string) string {
 
 // pixKind is the type of key that a remark names.
 func (r Rules) pixKind(remark string) (kind string, err error) {
+	if strings.EqualFold(remark, PIXPhone) {
+		// The document writes "Phone", relatives of the gateway PHONE.
+		return PIXPhone, nil
+	}
 	switch remark {
-	case PIXCPF, PIXCNPJ, PIXPhone, PIXEmail:
+	case PIXCPF, PIXCNPJ, PIXEmail:
 		return remark, nil
 	case r.randomKey():
 		return PIXRandom, nil

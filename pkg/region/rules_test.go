@@ -201,6 +201,7 @@ func TestPayFields(t *testing.T) {
 		{region.Brazil, key("CNPJ", "12ABC34501DE35"), "", ""},
 		{region.Brazil, key("CNPJ", "12abc34501de35"), "bankAccount", "in capitals"},
 		{region.Brazil, key("PHONE", "+5511987654321"), "", ""},
+		{region.Brazil, key("Phone", "+5511987654321"), "", ""}, // as the document writes it
 		{region.Brazil, key("PHONE", "987654321"), "bankAccount", "area code"},
 		{region.Brazil, key("EMAIL", "ana@example.com"), "", ""},
 		{region.Brazil, key("EMAIL", "ana@"), "bankAccount", "one email address"},
@@ -216,9 +217,9 @@ func TestPayFields(t *testing.T) {
 		{region.India, func(p *pay) { p.Email = "anything" }, "", ""},
 
 		{region.Indonesia, func(p *pay) { p.Remark = "" }, "remark", "is missing: Indonesia requires the bank's code"},
-		{region.Indonesia, func(p *pay) { p.Remark = "bank central asia" }, "remark", "2 to 11"},
+		{region.Indonesia, func(p *pay) { p.Remark = "bank central asia" }, "remark", "2 to 32"},
 		{region.Nigeria, func(p *pay) { p.Remark = "" }, "remark", "is missing: Nigeria requires the bank's code"},
-		{region.Nigeria, func(p *pay) { p.Remark = "1" }, "remark", "2 to 11"},
+		{region.Nigeria, func(p *pay) { p.Remark = "1" }, "remark", "2 to 32"},
 
 		{region.None, func(p *pay) { p.Remark, p.Number, p.Email = "x", "x", "x" }, "", ""},
 	} {
@@ -271,7 +272,7 @@ func TestNigeriaOnlyWarns(t *testing.T) {
 	for _, test := range []struct{ code, account, want string }{
 		{"011", "0000014578", "bankAccount: the check digit does not fit the account number and the bank's code: look for a typing mistake in either"},
 		{"011", "000001457", "bankAccount: a NUBAN has 10 digits: look for a typing mistake, unless this is a wallet"},
-		{"GTB", "0000014579", "bankAccount: the check digit can't be checked without a bank code of 3, 5 or 6 digits"},
+		{"GTB", "0000014579", "bankAccount: the check digit can't be checked without the central bank's code, of 3 digits, 5, or 6 with a 9 in front"},
 	} {
 		p := pays[region.Nigeria]
 		p.Remark, p.BankAccount = test.code, test.account
