@@ -30,7 +30,8 @@ func OpenOrders(ctx context.Context, js jetstream.JetStream, timeout time.Durati
 	return &OrderBook{stream: s, timeout: timeout}, nil
 }
 
-// Submitted implements reconcile.Orders.
+// Submitted implements reconcile.Orders. It reads registrations and withdrawals;
+// that an order was repeated (orders.v1.repeated) is the order services' affair.
 func (o *OrderBook) Submitted(ctx context.Context, merchant, orderID string) (*reconcile.Submitted, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()

@@ -71,6 +71,33 @@ func TestSetupMends(t *testing.T) {
 	}
 }
 
+// TestSetupExtends: an ORDERS from before repeats were stored takes them after a
+// set-up, and keeps what it has.
+func TestSetupExtends(t *testing.T) {
+	b := newStreams(t)
+	weaken(t, b, Orders, func(c *jetstream.StreamConfig) {
+		c.Subjects = []string{"orders.v1.submitted.*.*.*", "orders.v1.withdrawn.*.*.*"}
+	})
+	if _, err := b.js.Publish(within(t), "orders.v1.submitted.pay.m1.A", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.js.Publish(within(t), "orders.v1.repeated.pay.m1.A", nil); err == nil {
+		t.Fatal("a stream that takes no repeats took one")
+	}
+	if err := Setup(within(t), b.js, topology()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(within(t), b.js, topology()); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.js.Publish(within(t), "orders.v1.repeated.pay.m1.A", nil); err != nil {
+		t.Error(err)
+	}
+	if kept := len(b.messages(t, Orders)); kept != 2 {
+		t.Errorf("%d messages, want 2", kept)
+	}
+}
+
 // TestSetupRefuses what the server can't change.
 func TestSetupRefuses(t *testing.T) {
 	b := newBench(t)

@@ -47,7 +47,7 @@ func Declare(t config.Topology) []jetstream.StreamConfig {
 		},
 		{
 			Name: Orders, Description: "submitted orders",
-			Subjects: []string{"orders.v1.submitted.*.*.*", "orders.v1.withdrawn.*.*.*"},
+			Subjects: []string{"orders.v1.submitted.*.*.*", "orders.v1.repeated.*.*.*", "orders.v1.withdrawn.*.*.*"},
 			MaxAge:   t.PaymentsMaxAge, MaxBytes: int64(t.OrdersMaxBytes),
 			Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
 			DenyDelete: true, DenyPurge: true,

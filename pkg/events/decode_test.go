@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -154,28 +155,45 @@ func TestDecodeTypedErrors(t *testing.T) {
 }
 
 func TestDecodeOrderKinds(t *testing.T) {
-	submittedEvent, err := events.NewSubmitted(installation, confirmed, submitted())
-	if err != nil {
-		t.Fatal(err)
+	kinds := map[string]struct {
+		build  func(string, time.Time, events.SubmittedOrder) (events.OrderEvent, error)
+		decode func([]byte) (events.OrderEvent, error)
+	}{
+		events.TypeSubmitted: {events.NewSubmitted, events.DecodeSubmitted},
+		events.TypeRepeated:  {events.NewRepeated, events.DecodeRepeated},
+		events.TypeWithdrawn: {events.NewWithdrawn, events.DecodeWithdrawn},
 	}
-	withdrawnEvent, err := events.NewWithdrawn(installation, confirmed, submitted())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, w := encode(t, submittedEvent), encode(t, withdrawnEvent)
 	var unknown *events.UnknownTypeError
-	if _, err := events.DecodeSubmitted(s); err != nil {
-		t.Error(err)
+	for eventType, kind := range kinds {
+		built, err := kind.build(installation, confirmed, submitted())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if built.Repeated() != (eventType == events.TypeRepeated) || built.Withdrawn() != (eventType == events.TypeWithdrawn) ||
+			built.Installation() != installation {
+			t.Errorf("%s is repeated %t, withdrawn %t, of %s", eventType, built.Repeated(), built.Withdrawn(), built.Installation())
+		}
+		if got, of, err := events.ParseOrderSubject(built.NATSSubject()); err != nil || of != eventType || got != submitted().Order() {
+			t.Errorf("%s goes to %s", eventType, built.NATSSubject())
+		}
+		for other, reader := range kinds {
+			e, err := reader.decode(encode(t, built))
+			switch {
+			case other == eventType && (err != nil || e.Type != eventType):
+				t.Errorf("%s read back: %+v, %v", eventType, e, err)
+			case other != eventType && !errors.As(err, &unknown):
+				t.Errorf("%s read as %s: %v", eventType, other, err)
+			}
+		}
+		if e, err := events.DecodeOrder(encode(t, built)); err != nil || e.Type != eventType {
+			t.Errorf("%s read back: %+v, %v", eventType, e, err)
+		}
 	}
-	if _, err := events.DecodeSubmitted(w); !errors.As(err, &unknown) {
-		t.Errorf("a withdrawal read as a registration: %v", err)
+	e, err := events.NewSubmitted(installation, confirmed, submitted())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if e, err := events.DecodeWithdrawn(w); err != nil || !e.Withdrawn() {
-		t.Errorf("%+v, %v", e, err)
-	}
-	if _, err := events.DecodeWithdrawn(s); !errors.As(err, &unknown) {
-		t.Errorf("a registration read as a withdrawal: %v", err)
-	}
+	s := encode(t, e)
 	if _, err := events.DecodeOrder([]byte(settledWire(t))); !errors.As(err, &unknown) {
 		t.Errorf("a payment read as an order: %v", err)
 	}

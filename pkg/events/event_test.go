@@ -61,7 +61,7 @@ func TestGoldenEvents(t *testing.T) {
 
 func TestGoldenOrders(t *testing.T) {
 	build := map[string]func(string, time.Time, events.SubmittedOrder) (events.OrderEvent, error){
-		"order-submitted": events.NewSubmitted, "order-withdrawn": events.NewWithdrawn,
+		"order-submitted": events.NewSubmitted, "order-repeated": events.NewRepeated, "order-withdrawn": events.NewWithdrawn,
 	}
 	for name, fn := range build {
 		t.Run(name, func(t *testing.T) {

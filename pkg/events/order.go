@@ -9,12 +9,13 @@ import (
 // Types of the events that order services publish.
 const (
 	TypeSubmitted = "settlehook.order.submitted.v1"
+	TypeRepeated  = "settlehook.order.repeated.v1"
 	TypeWithdrawn = "settlehook.order.withdrawn.v1"
 )
 
 // SubmittedOrder is what an order service registers before it creates an order
 // at the gateway, so that what was paid can be compared with what was asked.
-// A withdrawal repeats it.
+// What follows a registration (that it was repeated, or withdrawn) repeats it.
 type SubmittedOrder struct {
 	Flow     Flow   `json:"flow"`
 	Merchant string `json:"merchant"` // the configured id of the merchant
@@ -28,11 +29,12 @@ func (s SubmittedOrder) Order() Order {
 	return Order{Flow: s.Flow, Merchant: s.Merchant, OrderID: s.OrderID}
 }
 
-// OrderEvent is a registration or its withdrawal in a CloudEvents 1.0 envelope.
+// OrderEvent is a registration, the mark that it was repeated, or its
+// withdrawal, in a CloudEvents 1.0 envelope.
 type OrderEvent struct {
-	ID         string    // <merchant>/<order>/submitted/<flow>, or withdrawn
+	ID         string    // <merchant>/<order>/submitted/<flow>, or repeated, or withdrawn
 	Source     string    // urn:settlehook:<installation>:<merchant>
-	Type       string    // [TypeSubmitted] or [TypeWithdrawn]
+	Type       string    // [TypeSubmitted], [TypeRepeated] or [TypeWithdrawn]
 	Subject    string    // the merchant's order id
 	Time       time.Time // of the registration, by the order service's clock, UTC
 	DataSchema string
@@ -43,6 +45,12 @@ type OrderEvent struct {
 // contract is an *[InvalidError].
 func NewSubmitted(installation string, at time.Time, o SubmittedOrder) (OrderEvent, error) {
 	return newOrderEvent(TypeSubmitted, installation, at, o)
+}
+
+// NewRepeated builds the mark that a further attempt may create a registered
+// order, after which the registration can't be withdrawn any more.
+func NewRepeated(installation string, at time.Time, o SubmittedOrder) (OrderEvent, error) {
+	return newOrderEvent(TypeRepeated, installation, at, o)
 }
 
 // NewWithdrawn builds the withdrawal of a registration, after the gateway
@@ -63,22 +71,35 @@ func newOrderEvent(eventType, installation string, at time.Time, o SubmittedOrde
 	return e, nil
 }
 
+// Repeated reports whether the event marks a registration as repeated.
+func (e OrderEvent) Repeated() bool { return e.Type == TypeRepeated }
+
 // Withdrawn reports whether the event takes a registration back.
 func (e OrderEvent) Withdrawn() bool { return e.Type == TypeWithdrawn }
 
+// Installation returns the installation named by the source.
+func (e OrderEvent) Installation() string { return installationOf(e.Source) }
+
 // NATSSubject returns the subject the event is published on.
 func (e OrderEvent) NATSSubject() string {
-	if e.Withdrawn() {
+	switch e.Type {
+	case TypeRepeated:
+		return RepeatedSubject(e.Data.Order())
+	case TypeWithdrawn:
 		return WithdrawnSubject(e.Data.Order())
+	default:
+		return SubmittedSubject(e.Data.Order())
 	}
-	return SubmittedSubject(e.Data.Order())
 }
 
-// orderEventID names the flow too: an order id may be registered in both, which
-// only the worker finds out.
+// orderEventID names the flow too: what is not written through pkg/orders may
+// register an order id in both, which only the worker finds out.
 func orderEventID(eventType string, o SubmittedOrder) string {
 	what := "submitted"
-	if eventType == TypeWithdrawn {
+	switch eventType {
+	case TypeRepeated:
+		what = "repeated"
+	case TypeWithdrawn:
 		what = "withdrawn"
 	}
 	return idPrefix(o.Merchant, o.OrderID) + what + "/" + string(o.Flow)
@@ -99,7 +120,7 @@ func (e OrderEvent) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads a registration or a withdrawal, as [DecodeOrder] does.
+// UnmarshalJSON reads an order event as [DecodeOrder] does.
 func (e *OrderEvent) UnmarshalJSON(b []byte) error {
 	decoded, err := DecodeOrder(b)
 	if err != nil {
@@ -109,18 +130,26 @@ func (e *OrderEvent) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// DecodeOrder reads a registration or a withdrawal, with the strictness and the
+// DecodeOrder reads an order event of any type, with the strictness and the
 // errors of [Decode].
-func DecodeOrder(b []byte) (OrderEvent, error) {
-	return decodeOrder(b, func(t string) bool { return t == TypeSubmitted || t == TypeWithdrawn })
+func DecodeOrder(b []byte) (OrderEvent, error) { return decodeOrder(b, isOrderType) }
+
+func isOrderType(t string) bool {
+	return t == TypeSubmitted || t == TypeRepeated || t == TypeWithdrawn
 }
 
-// DecodeSubmitted reads a registration; a withdrawal is an *[UnknownTypeError].
+// DecodeSubmitted reads a registration; another type is an *[UnknownTypeError].
 func DecodeSubmitted(b []byte) (OrderEvent, error) {
 	return decodeOrder(b, func(t string) bool { return t == TypeSubmitted })
 }
 
-// DecodeWithdrawn reads a withdrawal; a registration is an *[UnknownTypeError].
+// DecodeRepeated reads the mark of a repeat; another type is an
+// *[UnknownTypeError].
+func DecodeRepeated(b []byte) (OrderEvent, error) {
+	return decodeOrder(b, func(t string) bool { return t == TypeRepeated })
+}
+
+// DecodeWithdrawn reads a withdrawal; another type is an *[UnknownTypeError].
 func DecodeWithdrawn(b []byte) (OrderEvent, error) {
 	return decodeOrder(b, func(t string) bool { return t == TypeWithdrawn })
 }
@@ -157,8 +186,8 @@ func (e OrderEvent) check() error {
 		return invalid("data.amount", "want an amount above zero")
 	case !validCurrency(o.Currency):
 		return invalid("data.currency", "want an ISO 4217 code of three capitals")
-	case e.Type != TypeSubmitted && e.Type != TypeWithdrawn:
-		return invalid("type", "want "+TypeSubmitted+" or "+TypeWithdrawn)
+	case !isOrderType(e.Type):
+		return invalid("type", "want "+TypeSubmitted+", "+TypeRepeated+" or "+TypeWithdrawn)
 	}
 	return checkEnvelope(envelope{
 		ID: e.ID, Source: e.Source, Type: e.Type, Subject: e.Subject, Time: e.Time,

@@ -147,6 +147,7 @@ func TestSchemasNameTheFields(t *testing.T) {
 		events.Type(events.OutcomeReview):   events.Review{},
 		events.Type(events.OutcomeResolved): events.Resolved{},
 		events.TypeSubmitted:                events.SubmittedOrder{},
+		events.TypeRepeated:                 events.SubmittedOrder{},
 		events.TypeWithdrawn:                events.SubmittedOrder{},
 	} {
 		root := parseSchema(t, eventType)
@@ -198,7 +199,7 @@ func TestSchemasShareDefinitions(t *testing.T) {
 			t.Errorf("$defs of settled and %s differ:\n%s", o, diff)
 		}
 	}
-	for _, name := range []string{events.TypeSubmitted, events.TypeWithdrawn, "envelope.v1"} {
+	for _, name := range []string{events.TypeSubmitted, events.TypeRepeated, events.TypeWithdrawn, "envelope.v1"} {
 		for key, def := range defs(name) {
 			if diff := cmp.Diff(want[key], def); diff != "" {
 				t.Errorf("%s of settled and %s differ:\n%s", key, name, diff)
@@ -208,8 +209,8 @@ func TestSchemasShareDefinitions(t *testing.T) {
 }
 
 func TestSchemaLookup(t *testing.T) {
-	if n := len(events.Schemas()); n != 9 {
-		t.Errorf("%d schemas, want 9", n)
+	if n := len(events.Schemas()); n != 10 {
+		t.Errorf("%d schemas, want 10", n)
 	}
 	for _, unknown := range []string{"", "settlehook.payment.settled.v2", "../schemas/envelope.v1", "x/y"} {
 		if _, ok := events.Schema(unknown); ok {

@@ -47,13 +47,19 @@ func QuarantineSubject(class, flow, merchant string) string {
 }
 
 const (
-	submittedPrefix = "orders.v1.submitted."
-	withdrawnPrefix = "orders.v1.withdrawn."
+	ordersPrefix    = "orders.v1."
+	submittedPrefix = ordersPrefix + "submitted."
+	repeatedPrefix  = ordersPrefix + "repeated."
+	withdrawnPrefix = ordersPrefix + "withdrawn."
 )
 
 // SubmittedSubject returns orders.v1.submitted.<flow>.<merchant>.<order>, where
 // an order service registers an order before it creates it at the gateway.
 func SubmittedSubject(ord Order) string { return submittedPrefix + ord.tokens() }
+
+// RepeatedSubject returns orders.v1.repeated.<flow>.<merchant>.<order>, where it
+// marks a registered order before a further attempt to create it.
+func RepeatedSubject(ord Order) string { return repeatedPrefix + ord.tokens() }
 
 // WithdrawnSubject returns orders.v1.withdrawn.<flow>.<merchant>.<order>, where
 // it takes the registration back after a definite refusal.
@@ -65,21 +71,36 @@ func SubmittedFilter(merchant, orderID string) string {
 	return submittedPrefix + "*." + EscapeToken(merchant) + "." + EscapeToken(orderID)
 }
 
-// ParseOrderSubject reads what [SubmittedSubject] or [WithdrawnSubject] wrote
-// and says whether it was the latter. Anything else is [ErrSubject].
-func ParseOrderSubject(s string) (ord Order, withdrawn bool, err error) {
-	rest, ok := strings.CutPrefix(s, submittedPrefix)
-	if !ok {
-		if rest, withdrawn = strings.CutPrefix(s, withdrawnPrefix); !withdrawn {
-			return Order{}, false, fmt.Errorf("%w: %q is not of an order", ErrSubject, clip(s))
-		}
-	}
+// OrderGuardFilter returns orders.v1.*.*.<merchant>.<order>: all that order
+// services said about an order, in both flows. Each of them guards its writes
+// with the expected last sequence of this filter, which must therefore be the
+// same bytes in each of them.
+func OrderGuardFilter(merchant, orderID string) string {
+	return ordersPrefix + "*.*." + EscapeToken(merchant) + "." + EscapeToken(orderID)
+}
+
+// ParseOrderSubject reads what [SubmittedSubject], [RepeatedSubject] or
+// [WithdrawnSubject] wrote, with the type of the event that belongs there.
+// Anything else is [ErrSubject].
+func ParseOrderSubject(s string) (ord Order, eventType string, err error) {
+	rest, _ := strings.CutPrefix(s, ordersPrefix)
 	tokens := strings.Split(rest, ".")
-	if len(tokens) != 3 {
-		return Order{}, false, fmt.Errorf("%w: %q has %d tokens, want 6", ErrSubject, clip(s), len(tokens)+3)
+	switch ordersPrefix + tokens[0] + "." {
+	case submittedPrefix:
+		eventType = TypeSubmitted
+	case repeatedPrefix:
+		eventType = TypeRepeated
+	case withdrawnPrefix:
+		eventType = TypeWithdrawn
 	}
-	if ord, err = parseOrderTokens(tokens); err != nil {
-		return Order{}, false, err
+	if eventType == "" || rest == s {
+		return Order{}, "", fmt.Errorf("%w: %q is not of an order", ErrSubject, clip(s))
 	}
-	return ord, withdrawn, nil
+	if len(tokens) != 4 {
+		return Order{}, "", fmt.Errorf("%w: %q has %d tokens, want 6", ErrSubject, clip(s), len(tokens)+2)
+	}
+	if ord, err = parseOrderTokens(tokens[1:]); err != nil {
+		return Order{}, "", err
+	}
+	return ord, eventType, nil
 }

@@ -15,15 +15,17 @@ var ord = events.Order{Flow: events.FlowCollect, Merchant: "m-1_A", OrderID: "A.
 func TestSubjects(t *testing.T) {
 	const tail = "amount_differs-0a1b2c3d"
 	for name, tc := range map[string]struct{ got, want string }{
-		"settled":    {events.Subject(events.OutcomeSettled, ord), "payments.v1.settled.collect.m-1_A.A%2E1%2A%3E%2F%25"},
-		"review":     {events.ReviewSubject(ord, tail), "payments.v1.review.collect.m-1_A.A%2E1%2A%3E%2F%25." + tail},
-		"resolved":   {events.ResolvedSubject(ord, tail), "payments.v1.resolved.collect.m-1_A.A%2E1%2A%3E%2F%25." + tail},
-		"guard":      {events.GuardFilter("m1", "A.1"), "payments.v1.*.*.m1.A%2E1"},
-		"reviews":    {events.ReviewFilter("m1", "A.1"), "payments.v1.review.*.m1.A%2E1.>"},
-		"resolveds":  {events.ResolvedFilter("m1", "A.1"), "payments.v1.resolved.*.m1.A%2E1.>"},
-		"submitted":  {events.SubmittedSubject(ord), "orders.v1.submitted.collect.m-1_A.A%2E1%2A%3E%2F%25"},
-		"withdrawn":  {events.WithdrawnSubject(ord), "orders.v1.withdrawn.collect.m-1_A.A%2E1%2A%3E%2F%25"},
-		"submitteds": {events.SubmittedFilter("m1", "A.1"), "orders.v1.submitted.*.m1.A%2E1"},
+		"settled":     {events.Subject(events.OutcomeSettled, ord), "payments.v1.settled.collect.m-1_A.A%2E1%2A%3E%2F%25"},
+		"review":      {events.ReviewSubject(ord, tail), "payments.v1.review.collect.m-1_A.A%2E1%2A%3E%2F%25." + tail},
+		"resolved":    {events.ResolvedSubject(ord, tail), "payments.v1.resolved.collect.m-1_A.A%2E1%2A%3E%2F%25." + tail},
+		"guard":       {events.GuardFilter("m1", "A.1"), "payments.v1.*.*.m1.A%2E1"},
+		"reviews":     {events.ReviewFilter("m1", "A.1"), "payments.v1.review.*.m1.A%2E1.>"},
+		"resolveds":   {events.ResolvedFilter("m1", "A.1"), "payments.v1.resolved.*.m1.A%2E1.>"},
+		"submitted":   {events.SubmittedSubject(ord), "orders.v1.submitted.collect.m-1_A.A%2E1%2A%3E%2F%25"},
+		"withdrawn":   {events.WithdrawnSubject(ord), "orders.v1.withdrawn.collect.m-1_A.A%2E1%2A%3E%2F%25"},
+		"repeated":    {events.RepeatedSubject(ord), "orders.v1.repeated.collect.m-1_A.A%2E1%2A%3E%2F%25"},
+		"submitteds":  {events.SubmittedFilter("m1", "A.1"), "orders.v1.submitted.*.m1.A%2E1"},
+		"order guard": {events.OrderGuardFilter("m1", "A.1"), "orders.v1.*.*.m1.A%2E1"},
 		// SHA-256 of "abc" begins with ba (FIPS 180-4, example B.1).
 		"callback":   {events.CallbackSubject("pay", "m1", "abc"), "callbacks.v1.pay.m1.ba"},
 		"trail":      {events.TrailSubject("pay", "m1", "abc"), "trail.v1.pay.m1.ba"},
@@ -54,6 +56,7 @@ func TestParseSubjectRefuses(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "payments.v1.settled.pay.m.1", "orders.v1.submitted.pay.m", "orders.v1.withdrawn.pay.m.", "orders.v1.submitted.x.m.1",
+		"orders.v1.repeated.pay.m.1.x", "orders.v1.cancelled.pay.m.1", "orders.v1.*.pay.m.1", "orders.v1.", "submitted.pay.m.1",
 	} {
 		if _, _, err := events.ParseOrderSubject(bad); !errors.Is(err, events.ErrSubject) {
 			t.Errorf("%q: got %v", bad, err)
@@ -79,13 +82,13 @@ func TestSubjectsReadBack(t *testing.T) {
 				t.Fatalf("%s: got %+v, %v; want %+v", subject, got, err, want)
 			}
 		}
-		for _, withdrawn := range []bool{false, true} {
-			subject := events.SubmittedSubject(o)
-			if withdrawn {
-				subject = events.WithdrawnSubject(o)
-			}
-			if got, w, err := events.ParseOrderSubject(subject); err != nil || got != o || w != withdrawn {
-				t.Fatalf("%s: got %+v, %t, %v", subject, got, w, err)
+		for subject, want := range map[string]string{
+			events.SubmittedSubject(o): events.TypeSubmitted,
+			events.RepeatedSubject(o):  events.TypeRepeated,
+			events.WithdrawnSubject(o): events.TypeWithdrawn,
+		} {
+			if got, eventType, err := events.ParseOrderSubject(subject); err != nil || got != o || eventType != want {
+				t.Fatalf("%s: got %+v, %s, %v", subject, got, eventType, err)
 			}
 		}
 	})
@@ -114,6 +117,24 @@ func TestGuardFilterCovers(t *testing.T) {
 			!covers(events.ResolvedFilter(a.Merchant, a.OrderID), events.ResolvedSubject(a, tail)) ||
 			!covers(events.SubmittedFilter(a.Merchant, a.OrderID), events.SubmittedSubject(a)) {
 			t.Fatal("a filter misses its own subject")
+		}
+	})
+}
+
+// The guard filter of the registrations covers all that is said about an order,
+// in both flows, and nothing about another.
+func TestOrderGuardFilterCovers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := genOrder().Draw(t, "a"), genOrder().Draw(t, "b")
+		guard := events.OrderGuardFilter(a.Merchant, a.OrderID)
+		same := a.Merchant == b.Merchant && a.OrderID == b.OrderID
+		for _, subject := range []func(events.Order) string{events.SubmittedSubject, events.RepeatedSubject, events.WithdrawnSubject} {
+			if !covers(guard, subject(a)) || covers(guard, subject(b)) != same {
+				t.Fatalf("%s, %s and %s", guard, subject(a), subject(b))
+			}
+		}
+		if covers(guard, events.Subject(events.OutcomeSettled, a)) || covers(events.SubmittedFilter(a.Merchant, a.OrderID), events.RepeatedSubject(a)) {
+			t.Fatal("a filter covers what is not its own")
 		}
 	})
 }

@@ -13,11 +13,13 @@ import (
 type Orders interface {
 	// Submit registers an order before it is created. It returns nil only once
 	// the registration is stored for good. fresh says that this call stored it;
-	// false, that the same registration stood already, or that nobody knows. An
-	// order registered with another amount, or withdrawn, is an error.
+	// false, that the same registration stood already, or that nobody knows, and
+	// then no Withdraw of another attempt may succeed any more. An order that was
+	// registered otherwise (amount, currency, flow), or withdrawn, is an error.
 	Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error)
-	// Withdraw takes a registration back after a definite refusal. The order id
-	// is used up by it.
+	// Withdraw takes a registration back after a definite refusal, unless another
+	// attempt was submitted meanwhile, which is an error: the registration and the
+	// order id stand then. After nil the order id is used up.
 	Withdraw(ctx context.Context, e events.OrderEvent) error
 }
 

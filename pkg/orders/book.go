@@ -3,13 +3,11 @@ package orders
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/pkg/events"
@@ -18,12 +16,8 @@ import (
 // streamName is the stream of registrations, which 'settlehook setup' makes.
 const streamName = "ORDERS"
 
-const (
-	headerContentType = "Content-Type"
-	// headerAttempt holds a random token of the call that published, so that
-	// the call can tell its own message from an equal one of another call.
-	headerAttempt = "Settlehook-Attempt"
-)
+// defaultTimeout is that of a book for which none is given.
+const defaultTimeout = 5 * time.Second
 
 // Book registers orders. It is safe for concurrent use.
 type Book struct {
@@ -34,28 +28,37 @@ type Book struct {
 }
 
 // NewBook returns the book of an installation; timeout bounds each exchange
-// with the server, of which a call has at most three. It talks to nobody yet.
+// with the server, and is 5 s if it is not above zero. A call has one or two
+// exchanges, and at most six when others are at the same order or answers get
+// lost; the first call of a book has one more. Its context bounds them all.
+// NewBook talks to nobody yet.
 func NewBook(js jetstream.JetStream, timeout time.Duration) *Book {
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
 	return &Book{js: js, timeout: timeout}
 }
 
 // Submit registers an order (an event of [events.NewSubmitted]) before it is
-// created at the gateway. It may be repeated: the same order with the same
-// amount and currency succeeds.
+// created at the gateway. Only after nil may the order be sent there. Submit may
+// be repeated: the same order with the same amount and currency succeeds.
 //
 // fresh says that it is certain that this very call stored the registration, and
-// so that no attempt before it can have sent the order to the gateway. Only
-// whoever got true may later [Book.Withdraw]: after false an earlier attempt,
-// perhaps of another process, may have created the order, or be about to. An
+// so that no attempt before it can have sent the order to the gateway. An
 // acknowledgement that got lost does not make it false, since the stored
 // message carries the random token of its call. A call that failed and is
 // repeated gets false if it was stored after all.
 //
-// The error is [ErrOtherAmount] or [ErrWithdrawn]; with any other it is unknown
-// whether the order is registered, and the call may be repeated as it was.
+// After false an earlier attempt, perhaps of another process, may have created
+// the order, or be about to. That the order was repeated is stored before false
+// is returned, and from then on nobody can [Book.Withdraw] it.
+//
+// The error is [ErrOtherAmount], [ErrOtherFlow] or [ErrWithdrawn]; with any
+// other it is unknown whether the order is registered, and the call may be
+// repeated as it was.
 func (b *Book) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error) {
-	if e.Withdrawn() {
-		return false, errors.New("register order: the event is a withdrawal; use Withdraw")
+	if e.Repeated() || e.Withdrawn() {
+		return false, fmt.Errorf("register order: the event is %s, not a registration", e.Type)
 	}
 	if fresh, err = b.submit(ctx, e); err != nil {
 		return false, fmt.Errorf("register order %s of merchant %s: %w", e.Data.OrderID, e.Data.Merchant, err)
@@ -64,44 +67,64 @@ func (b *Book) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err
 }
 
 func (b *Book) submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error) {
-	attempt := rand.Text()
-	publishErr := b.publish(ctx, e, attempt)
-	var stored *registration
-	if publishErr != nil {
-		// Refused, timed out or cut off: only the stream knows what became of it.
-		if stored, err = b.read(ctx, e.NATSSubject()); err != nil {
-			return false, errors.Join(publishErr, err)
-		}
-		if stored == nil {
-			return false, publishErr
-		}
-	}
-	// Also after an acknowledgement: a withdrawal that was there first would
-	// take this registration away from whoever reads them.
-	withdrawn, err := b.read(ctx, events.WithdrawnSubject(e.Data.Order()))
-	switch {
-	case err != nil:
+	if _, err := b.open(ctx); err != nil {
 		return false, err
-	case withdrawn != nil:
-		return false, ErrWithdrawn
-	case stored == nil || stored.attempt == attempt:
-		return true, nil
-	case !stored.says(e):
-		return false, ErrOtherAmount
 	}
-	return false, nil
+	attempt := rand.Text()
+	publishErr := b.publish(ctx, e, attempt, 0)
+	if publishErr == nil {
+		return true, nil
+	}
+	// Refused, timed out or cut off: only the stream knows what became of it.
+	s, err := b.read(ctx, e.Data.Order())
+	switch {
+	case err != nil || s == nil:
+		return false, also(publishErr, err)
+	case s.refusal(e) != nil:
+		return false, s.refusal(e)
+	case s.submitted.attempt == attempt:
+		return true, nil
+	case s.repeated != nil:
+		return false, nil // once is enough
+	}
+	return false, b.repeat(ctx, e, s.submitted.sequence)
+}
+
+// repeat rules out that the registration, of this sequence, is ever withdrawn.
+func (b *Book) repeat(ctx context.Context, e events.OrderEvent, registered uint64) error {
+	repeated, err := events.NewRepeated(e.Installation(), e.Time, e.Data)
+	if err != nil {
+		return err
+	}
+	publishErr := b.publish(ctx, repeated, rand.Text(), registered)
+	if publishErr == nil {
+		return nil
+	}
+	s, err := b.read(ctx, e.Data.Order())
+	switch {
+	case err != nil || s == nil:
+		return also(publishErr, err)
+	case s.refusal(e) != nil:
+		return s.refusal(e)
+	case s.repeated != nil:
+		return nil // whoever's it is
+	}
+	return publishErr
 }
 
 // Withdraw takes a registration back (with an event of [events.NewWithdrawn])
 // after the gateway definitely refused to create the order. It may be repeated.
-// Whoever registered the order must have got fresh from [Book.Submit].
+// Whoever calls it must have got fresh from [Book.Submit]. After nil no attempt
+// at this order can get past Submit any more.
 //
-// The error is [ErrNotRegistered], or [ErrOtherAmount] when the registration
-// that stands is another; with any other it is unknown whether the order is
-// withdrawn, and the call may be repeated as it was.
+// The error is [ErrRepeated] when another attempt got past it before,
+// [ErrNotRegistered], [ErrOtherFlow], or [ErrOtherAmount] when the registration
+// that stands is another: then the order is not withdrawn, nor will it be by
+// this call. With any other it is unknown whether the order is withdrawn, and
+// the call may be repeated as it was.
 func (b *Book) Withdraw(ctx context.Context, e events.OrderEvent) error {
 	if !e.Withdrawn() {
-		return errors.New("withdraw order: the event is a registration; use Submit")
+		return errors.New("withdraw order: the event is not a withdrawal")
 	}
 	if err := b.withdraw(ctx, e); err != nil {
 		return fmt.Errorf("withdraw order %s of merchant %s: %w", e.Data.OrderID, e.Data.Merchant, err)
@@ -110,38 +133,22 @@ func (b *Book) Withdraw(ctx context.Context, e events.OrderEvent) error {
 }
 
 func (b *Book) withdraw(ctx context.Context, e events.OrderEvent) error {
-	registered, err := b.read(ctx, events.SubmittedSubject(e.Data.Order()))
-	switch {
-	case err != nil:
+	s, err := b.read(ctx, e.Data.Order())
+	if err != nil {
 		return err
-	case registered == nil:
-		return ErrNotRegistered
-	case !registered.says(e):
-		return ErrOtherAmount
 	}
-	publishErr := b.publish(ctx, e, rand.Text())
+	if decided, err := s.withdrawal(e); decided {
+		return err
+	}
+	publishErr := b.publish(ctx, e, rand.Text(), s.submitted.sequence)
 	if publishErr == nil {
 		return nil
 	}
-	// Whoever's withdrawal stands: the order is withdrawn.
-	stored, err := b.read(ctx, e.NATSSubject())
-	if err != nil || stored == nil {
-		return errors.Join(publishErr, err)
+	if s, err = b.read(ctx, e.Data.Order()); err != nil {
+		return also(publishErr, err)
 	}
-	return nil
-}
-
-// publish stores a message as the first of its subject, or fails.
-func (b *Book) publish(ctx context.Context, e events.OrderEvent, attempt string) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
+	if decided, err := s.withdrawal(e); decided {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	_, err = b.js.PublishMsg(ctx, &nats.Msg{
-		Subject: e.NATSSubject(), Data: body,
-		Header: nats.Header{headerContentType: []string{events.ContentType}, headerAttempt: []string{attempt}},
-	}, jetstream.WithExpectLastSequencePerSubject(0))
-	return err
+	return publishErr
 }

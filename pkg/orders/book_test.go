@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/internal/stream"
@@ -24,6 +25,26 @@ func submits(t *testing.T, b *orders.Book, e events.OrderEvent, fresh bool, want
 	}
 }
 
+// withdraws calls Withdraw and checks what it says.
+func withdraws(t *testing.T, b *orders.Book, e events.OrderEvent, want error) {
+	t.Helper()
+	if err := b.Withdraw(within(t), e); !errors.Is(err, want) {
+		t.Errorf("Withdraw(%s, %s %s) = %v; want %v", e.ID, e.Data.Amount, e.Data.Currency, err, want)
+	}
+}
+
+// holds checks what the stream has, by subject, oldest first.
+func holds(t *testing.T, js jetstream.JetStream, want ...string) {
+	t.Helper()
+	var got []string
+	for _, m := range stored(t, js) {
+		got = append(got, strings.TrimPrefix(m.Subject, "orders.v1."))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+}
+
 func TestSubmitOnce(t *testing.T) {
 	b, js := newBook(t)
 	e := submission(t, order("A1", "1000.5"))
@@ -35,13 +56,14 @@ func TestSubmitOnce(t *testing.T) {
 	dollars.Currency = "USD"
 	submits(t, b, submission(t, dollars), false, orders.ErrOtherAmount)
 	submits(t, b, submission(t, order("A1.2", "7")), true, nil)
-	pay := order("A1", "7")
-	pay.Flow = events.FlowPay // a subject of its own: the worker finds the conflict
-	submits(t, b, submission(t, pay), true, nil)
 
+	holds(t, js, "submitted.collect.m1001.A1", "repeated.collect.m1001.A1", "submitted.collect.m1001.A1%2E2")
 	all := stored(t, js)
-	if len(all) != 3 {
-		t.Fatalf("%d messages are stored, want 3", len(all))
+	for _, m := range all[:2] {
+		if e, err := events.DecodeOrder(m.Data); err != nil || e.NATSSubject() != m.Subject || e.Data.Amount.String() != "1000.50" ||
+			e.Data.Currency != "INR" || e.Source != "urn:settlehook:test:m1001" || !e.Time.Equal(at) {
+			t.Errorf("on %s: %+v, %v", m.Subject, e, err)
+		}
 	}
 	m := all[0]
 	if m.Subject != "orders.v1.submitted.collect.m1001.A1" || m.Header.Get("Content-Type") != events.ContentType {
@@ -56,7 +78,8 @@ func TestErrorsNameTheOrder(t *testing.T) {
 	b, _ := newBook(t)
 	submits(t, b, submission(t, order("A1", "1")), true, nil)
 	_, err := b.Submit(within(t), submission(t, order("A1", "2")))
-	const want = "register order A1 of merchant m1001: the order was registered before with another amount: repeat it with that amount, or take a new order id"
+	const want = "register order A1 of merchant m1001: the order was registered before with another amount: " +
+		"the amount of an order can't change; a person has to rule out the first attempt before the sale gets a new order id"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
@@ -106,6 +129,8 @@ func TestWithdrawnBeforehand(t *testing.T) {
 	_, err := js.Publish(within(t), events.WithdrawnSubject(order("A1", "1").Order()), nil)
 	must(t, err)
 	submits(t, b, submission(t, order("A1", "1")), false, orders.ErrWithdrawn)
+	withdraws(t, b, withdrawal(t, order("A1", "1")), orders.ErrNotRegistered)
+	holds(t, js, "withdrawn.collect.m1001.A1")
 }
 
 func TestEachCallTakesItsOwnEvents(t *testing.T) {
@@ -114,8 +139,15 @@ func TestEachCallTakesItsOwnEvents(t *testing.T) {
 	if fresh, err := b.Submit(within(t), withdrawal(t, o)); fresh || err == nil {
 		t.Errorf("Submit of a withdrawal = %t, %v", fresh, err)
 	}
-	if err := b.Withdraw(within(t), submission(t, o)); err == nil {
-		t.Error("Withdraw takes a registration")
+	repeated, err := events.NewRepeated("test", at, o)
+	must(t, err)
+	if fresh, err := b.Submit(within(t), repeated); fresh || err == nil {
+		t.Errorf("Submit of a repeat = %t, %v", fresh, err)
+	}
+	for _, e := range []events.OrderEvent{submission(t, o), repeated} {
+		if err := b.Withdraw(within(t), e); err == nil {
+			t.Errorf("Withdraw takes a %s", e.Type)
+		}
 	}
 	if fresh, err := b.Submit(within(t), events.OrderEvent{}); fresh || err == nil {
 		t.Errorf("Submit of nothing = %t, %v", fresh, err)
@@ -134,60 +166,10 @@ func TestGuardIsOnTheMessage(t *testing.T) {
 	b := orders.NewBook(js, patience)
 	submits(t, b, submission(t, order("A1", "10")), true, nil)
 	submits(t, b, submission(t, order("A1", "11")), false, orders.ErrOtherAmount)
-	if n := len(stored(t, js)); n != 1 {
-		t.Errorf("%d messages are stored, want 1", n)
+	for range 2 {
+		submits(t, b, submission(t, order("A1", "10")), false, nil)
 	}
-}
-
-// TestRace: of all who register an order at once, one got there first and
-// knows it, and those with another amount are told.
-func TestRace(t *testing.T) {
-	url, js := newServer(t)
-	const racers = 16
-	type answer struct {
-		amount string
-		fresh  bool
-		err    error
-	}
-	for _, id := range []string{"A1", "A2", "A3", "A4"} {
-		answers := make(chan answer, racers)
-		var start, done sync.WaitGroup
-		start.Add(1)
-		for i := range racers {
-			b := orders.NewBook(dial(t, url), patience)
-			amount := []string{"10", "11"}[i%2]
-			e := submission(t, order(id, amount))
-			done.Go(func() {
-				start.Wait()
-				fresh, err := b.Submit(within(t), e)
-				answers <- answer{amount, fresh, err}
-			})
-		}
-		start.Done()
-		done.Wait()
-		close(answers)
-		standing, err := js.Stream(within(t), stream.Orders)
-		must(t, err)
-		m, err := standing.GetLastMsgForSubject(within(t), events.SubmittedSubject(order(id, "1").Order()))
-		must(t, err)
-		stands, err := events.DecodeSubmitted(m.Data)
-		must(t, err)
-		fresh := 0
-		for a := range answers {
-			if a.fresh {
-				fresh++
-			}
-			switch same := events.MustParseAmount(a.amount).Equal(stands.Data.Amount); {
-			case same && a.err != nil:
-				t.Errorf("%s: the amount that stands is refused: %v", id, a.err)
-			case !same && (a.fresh || !errors.Is(a.err, orders.ErrOtherAmount)):
-				t.Errorf("%s: the amount that does not stand: %t, %v", id, a.fresh, a.err)
-			}
-		}
-		if fresh != 1 {
-			t.Errorf("%s: %d were told that they were first", id, fresh)
-		}
-	}
+	holds(t, js, "submitted.collect.m1001.A1", "repeated.collect.m1001.A1")
 }
 
 func TestWithoutStream(t *testing.T) {
@@ -225,5 +207,24 @@ func TestWithoutTime(t *testing.T) {
 	}
 	if n := len(stored(t, js)); n != 0 {
 		t.Errorf("%d messages are stored", n)
+	}
+}
+
+func TestDefaultTimeout(t *testing.T) {
+	url, js := newServer(t)
+	for _, timeout := range []time.Duration{0, -time.Second} {
+		l := &line{JetStream: dial(t, url)}
+		l.publish = func(ctx context.Context, send func(context.Context) error) error {
+			deadline, ok := ctx.Deadline()
+			if left := time.Until(deadline); !ok || left <= 0 || left > 5*time.Second {
+				t.Errorf("with %s a publish has %s", timeout, left)
+			}
+			return send(ctx)
+		}
+		b := orders.NewBook(l, timeout)
+		submits(t, b, submission(t, order("A"+timeout.String(), "1")), true, nil)
+	}
+	if n := len(stored(t, js)); n != 2 {
+		t.Errorf("%d messages are stored, want 2", n)
 	}
 }

@@ -34,32 +34,42 @@ func Example() {
 	book := orders.NewBook(js, 5*time.Second)
 
 	order := events.SubmittedOrder{
-		Flow: events.FlowCollect, Merchant: "m1001", OrderID: "20260504-0001",
+		Flow: events.FlowCollect, Merchant: "m1001",
 		Amount: events.MustParseAmount("1000.00"), Currency: "INR",
 	}
-	registration, err := events.NewSubmitted("local", time.Now(), order)
-	if err != nil {
-		panic(err)
+	// An event of each kind, of one order after the other.
+	event := func(build func(string, time.Time, events.SubmittedOrder) (events.OrderEvent, error), id string) events.OrderEvent {
+		order.OrderID = id
+		e, err := build("local", time.Now(), order)
+		if err != nil {
+			panic(err)
+		}
+		return e
 	}
-	for range 2 { // a repeat is harmless
-		fresh, err := book.Submit(context.Background(), registration)
+	ctx := context.Background()
+
+	// The gateway refuses to create the first order, and has no such order.
+	fresh, err := book.Submit(ctx, event(events.NewSubmitted, "20260504-0001"))
+	fmt.Println("registered:", fresh, err)
+	fmt.Println("withdrawn:", book.Withdraw(ctx, event(events.NewWithdrawn, "20260504-0001")))
+	_, err = book.Submit(ctx, event(events.NewSubmitted, "20260504-0001"))
+	fmt.Println("used up:", errors.Is(err, orders.ErrWithdrawn))
+
+	// Of the second nobody knows whether it was created, so it is tried again:
+	// from then on it keeps its registration, whatever an attempt is told.
+	for range 2 {
+		fresh, err := book.Submit(ctx, event(events.NewSubmitted, "20260504-0002"))
 		fmt.Println("registered:", fresh, err)
 	}
-
-	// The gateway refused to create it, and has no such order.
-	withdrawal, err := events.NewWithdrawn("local", time.Now(), order)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println("withdrawn:", book.Withdraw(context.Background(), withdrawal))
-
-	_, err = book.Submit(context.Background(), registration)
-	fmt.Println("again:", errors.Is(err, orders.ErrWithdrawn))
+	err = book.Withdraw(ctx, event(events.NewWithdrawn, "20260504-0002"))
+	fmt.Println("kept:", errors.Is(err, orders.ErrRepeated))
 	// Output:
 	// registered: true <nil>
-	// registered: false <nil>
 	// withdrawn: <nil>
-	// again: true
+	// used up: true
+	// registered: true <nil>
+	// registered: false <nil>
+	// kept: true
 }
 
 // installation starts a NATS server with the streams of settlehook.

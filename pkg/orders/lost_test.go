@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,11 +20,12 @@ import (
 // were applied.
 type line struct {
 	jetstream.JetStream
+	of      string                                                            // only on this kind of subject; empty: on all
 	publish func(ctx context.Context, send func(context.Context) error) error // nil: nothing is lost
 }
 
 func (l *line) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	if l.publish == nil {
+	if l.publish == nil || !strings.HasPrefix(m.Subject, "orders.v1."+l.of) {
 		return l.JetStream.PublishMsg(ctx, m, opts...)
 	}
 	return nil, l.publish(ctx, func(ctx context.Context) error {
@@ -49,14 +51,12 @@ func TestLostAnswer(t *testing.T) {
 	b := orders.NewBook(l, patience)
 	o := order("A1", "10")
 	submits(t, b, submission(t, o), true, nil) // nobody else can have been first
-	submits(t, b, submission(t, o), false, nil)
-	if err := b.Withdraw(within(t), withdrawal(t, o)); err != nil {
-		t.Errorf("Withdraw = %v", err)
-	}
+	withdraws(t, b, withdrawal(t, o), nil)
 	submits(t, b, submission(t, o), false, orders.ErrWithdrawn)
-	if n := len(stored(t, js)); n != 2 {
-		t.Errorf("%d messages are stored, want 2", n)
-	}
+	submits(t, b, submission(t, order("A2", "10")), true, nil)
+	submits(t, b, submission(t, order("A2", "10")), false, nil)
+	withdraws(t, b, withdrawal(t, order("A2", "10")), orders.ErrRepeated)
+	holds(t, js, "submitted.collect.m1001.A1", "withdrawn.collect.m1001.A1", "submitted.collect.m1001.A2", "repeated.collect.m1001.A2")
 }
 
 // TestTimeToReadBack: a publish that used up its time leaves some for the
@@ -98,17 +98,18 @@ func TestLostRequest(t *testing.T) {
 	b := orders.NewBook(l, patience)
 	o := order("A1", "10")
 	submits(t, b, submission(t, o), false, context.DeadlineExceeded)
-	if n := len(stored(t, js)); n != 0 {
-		t.Fatalf("%d messages are stored", n)
-	}
+	holds(t, js)
 	l.publish = nil
 	submits(t, b, submission(t, o), true, nil)
 
 	l.publish = lostRequest
-	if err := b.Withdraw(within(t), withdrawal(t, o)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Withdraw = %v", err)
-	}
+	withdraws(t, b, withdrawal(t, o), context.DeadlineExceeded)
+	l.of = "repeated."
+	submits(t, b, submission(t, o), false, context.DeadlineExceeded) // it may not be created
+	holds(t, js, "submitted.collect.m1001.A1")
+	l.publish = nil
 	submits(t, b, submission(t, o), false, nil) // it was not withdrawn
+	holds(t, js, "submitted.collect.m1001.A1", "repeated.collect.m1001.A1")
 }
 
 // TestLateRequest: a registration that arrives after its call gave up is not
@@ -143,6 +144,9 @@ func TestNothingToReadBack(t *testing.T) {
 	fresh, err := b.Submit(within(t), e)
 	if fresh || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Errorf("Submit = %t, %v", fresh, err)
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("two causes take two lines: %q", err)
 	}
 	submits(t, orders.NewBook(dial(t, url), patience), e, false, nil)
 }

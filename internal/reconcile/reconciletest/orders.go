@@ -23,8 +23,10 @@ func NewOrders() *Orders { return &Orders{} }
 
 var (
 	errOtherAmount   = errors.New("registered before with another amount")
+	errOtherFlow     = errors.New("registered before in the other flow")
 	errWithdrawn     = errors.New("registered and withdrawn before")
 	errNotRegistered = errors.New("not registered")
+	errRepeated      = errors.New("a further attempt may create it")
 )
 
 // Submit implements [OrderBook].
@@ -34,15 +36,24 @@ func (o *Orders) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	order := e.Data.Order()
 	before := o.find(e.NATSSubject())
 	switch {
-	case o.find(events.WithdrawnSubject(e.Data.Order())) != nil:
+	case o.inOtherFlow(order):
+		return false, errOtherFlow
+	case o.find(events.WithdrawnSubject(order)) != nil:
 		return false, errWithdrawn
 	case before == nil:
 		o.stored = append(o.stored, e)
 		return true, nil
 	case !same(before, e):
 		return false, errOtherAmount
+	case o.find(events.RepeatedSubject(order)) == nil:
+		repeated, err := events.NewRepeated(e.Installation(), e.Time, e.Data)
+		if err != nil {
+			return false, err
+		}
+		o.stored = append(o.stored, repeated)
 	}
 	return false, nil
 }
@@ -54,16 +65,31 @@ func (o *Orders) Withdraw(ctx context.Context, e events.OrderEvent) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	before := o.find(events.SubmittedSubject(e.Data.Order()))
+	order := e.Data.Order()
+	before := o.find(events.SubmittedSubject(order))
 	switch {
+	case o.inOtherFlow(order):
+		return errOtherFlow
 	case before == nil:
 		return errNotRegistered
 	case !same(before, e):
 		return errOtherAmount
+	case o.find(events.RepeatedSubject(order)) != nil:
+		return errRepeated
 	case o.find(e.NATSSubject()) == nil:
 		o.stored = append(o.stored, e)
 	}
 	return nil
+}
+
+// inOtherFlow reports whether the order id names an order of the other flow.
+func (o *Orders) inOtherFlow(order events.Order) bool {
+	for _, e := range o.stored {
+		if e.Data.Merchant == order.Merchant && e.Data.OrderID == order.OrderID && e.Data.Flow != order.Flow {
+			return true
+		}
+	}
+	return false
 }
 
 func same(before *events.OrderEvent, e events.OrderEvent) bool {
@@ -77,10 +103,9 @@ func (o *Orders) Submitted(ctx context.Context, merchant, orderID string) (*reco
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for i := len(o.stored) - 1; i >= 0; i-- {
-		e := o.stored[i]
+	for _, e := range o.stored {
 		order := e.Data.Order()
-		if e.Withdrawn() || order.Merchant != merchant || order.OrderID != orderID ||
+		if e.Type != events.TypeSubmitted || order.Merchant != merchant || order.OrderID != orderID ||
 			o.find(events.WithdrawnSubject(order)) != nil {
 			continue
 		}

@@ -12,9 +12,10 @@ import (
 type OrderBook interface {
 	reconcile.Orders
 	// Submit stores a registration, once: a repeat with the same amount
-	// succeeds and is not fresh, with another it fails and the first stands.
+	// succeeds and is not fresh, with another, or in the other flow, it fails
+	// and the first stands.
 	Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error)
-	// Withdraw takes a registration back for good.
+	// Withdraw takes a registration back for good, unless it was repeated.
 	Withdraw(ctx context.Context, e events.OrderEvent) error
 }
 
@@ -64,9 +65,27 @@ func OrdersSuite(t *testing.T, open func(testing.TB) OrderBook) {
 			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
 		},
 		{
-			name:  "withdrawn on one flow, standing on the other",
-			calls: []call{{Submission(collect, "10"), fresh}, {Submission(pay, "10"), fresh}, {Withdrawal(pay, "10"), done}},
-			want:  &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+			name: "repeated, and so never withdrawn",
+			calls: []call{
+				{Submission(collect, "10"), fresh},
+				{Submission(collect, "10"), done},
+				{Withdrawal(collect, "10"), refused},
+				{Submission(collect, "10"), done},
+			},
+			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+		},
+		{
+			name: "an order id is of one flow",
+			calls: []call{
+				{Submission(collect, "10"), fresh}, {Submission(pay, "10"), refused}, {Withdrawal(pay, "10"), refused},
+			},
+			want: &reconcile.Submitted{Flow: events.FlowCollect, Amount: events.MustParseAmount("10")},
+		},
+		{
+			name: "an order id withdrawn in one flow is used up in both",
+			calls: []call{
+				{Submission(collect, "10"), fresh}, {Withdrawal(collect, "10"), done}, {Submission(pay, "10"), refused},
+			},
 		},
 		{name: "another merchant's", calls: []call{{Submission(other, "10"), fresh}}},
 		{name: "another order's", calls: []call{{Submission(Order(events.FlowCollect, OrderID+".1"), "10"), fresh}}},
