@@ -201,7 +201,7 @@ func TestOverrideQuery(t *testing.T) {
 	s := start(t, newSandbox(t, func(c *Config) { c.Transport = &receiver{} }))
 	create(t, s, NewOrder{OrderID: "o1"})
 	apply(t, s, "o1", Settle)
-	c := client(t, s, newSecret, func(c *gateway.Config) { c.Timeout = 100 * time.Millisecond })
+	c := client(t, s, newSecret, func(c *gateway.Config) { c.Timeout = 500 * time.Millisecond })
 	say := func(id string) string {
 		order, err := c.QueryOrder(t.Context(), id)
 		switch {

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/settlehook/settlehook/pkg/gateway"
@@ -34,7 +35,11 @@ func TestBalanceErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := &book{tape: &tape{}}
-			_, err := start(t, b, handlers{balancePath: tt.handler}, shortly).QueryBalance(t.Context())
+			patience := func(*gateway.Config) {}
+			if strings.Contains(tt.says, "in time") {
+				patience = shortly // it hangs
+			}
+			_, err := start(t, b, handlers{balancePath: tt.handler}, patience).QueryBalance(t.Context())
 			if !tt.is(err) || !gateway.Unavailable(err) || errors.Is(err, gateway.ErrInvalidRequest) {
 				t.Fatalf("error %T: %v", err, err)
 			}

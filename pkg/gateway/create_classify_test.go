@@ -39,6 +39,7 @@ func TestClassification(t *testing.T) {
 		is            func(error) bool
 		says          string
 		then          does // after submit and POST
+		hangs         bool // so that the client need not wait long
 	}{
 		{
 			name: "no doubt: refused, not found", create: answer(refusal("bad payCode")), query: answer(noOrder),
@@ -125,7 +126,7 @@ func TestClassification(t *testing.T) {
 			says: "another order", then: does{"POST " + queryPath},
 		},
 		{
-			name: "refused, query hangs", create: answer(refusal("bad payCode")), query: hang,
+			name: "refused, query hangs", create: answer(refusal("bad payCode")), query: hang, hangs: true,
 			is: func(err error) bool {
 				return is[*gateway.UnknownError](err) && errors.Is(err, context.DeadlineExceeded)
 			},
@@ -140,7 +141,7 @@ func TestClassification(t *testing.T) {
 		{name: "HTTP 500", create: status(500), is: unknownWith[*gateway.TransportError], says: "HTTP status 500"},
 		{name: "HTTP 400", create: status(400), is: unknownWith[*gateway.TransportError], says: "HTTP status 400"},
 		{name: "redirect", create: status(307), is: unknownWith[*gateway.TransportError], says: "redirects are not followed"},
-		{name: "time-out", create: hang, is: unknownWith[*gateway.TransportError], says: "(at most 100ms)"},
+		{name: "time-out", create: hang, hangs: true, is: unknownWith[*gateway.TransportError], says: "(at most 100ms)"},
 		{name: "closed", create: raw(""), is: unknownWith[*gateway.TransportError], says: "closed before the answer was complete"},
 		{name: "cut answer", create: raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), is: unknownWith[*gateway.TransportError], says: "closed before"},
 		{name: "not HTTP", create: raw("220 smtp\r\n\r\n"), is: unknownWith[*gateway.TransportError], says: "the connection failed"},
@@ -159,7 +160,11 @@ func TestClassification(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(k.name+": "+tt.name, func(t *testing.T) {
 				b := &book{tape: &tape{}, fresh: !tt.notFresh, withdrawErr: tt.withdrawErr}
-				client := start(t, b, handlers{k.path: tt.create, queryPath: tt.query}, shortly)
+				patience := func(*gateway.Config) {}
+				if tt.hangs {
+					patience = shortly
+				}
+				client := start(t, b, handlers{k.path: tt.create, queryPath: tt.query}, patience)
 				err := k.create(t.Context(), client)
 				if !tt.is(err) {
 					t.Fatalf("error %T: %v", err, err)
