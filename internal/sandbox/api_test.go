@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -377,12 +378,20 @@ func TestLostCreate(t *testing.T) {
 
 // The outcome is pushed, and taken, before the create call returns.
 func TestEarlyPush(t *testing.T) {
-	v := &receiver{}
+	var answered atomic.Bool
+	v := &receiver{answer: func(int, received) (int, string) {
+		pass(50 * time.Millisecond) // a create that does not wait returns meanwhile
+		answered.Store(true)
+		return 200, acknowledgement
+	}}
 	s := start(t, newSandbox(t, regional, rate(PushEarly), func(c *Config) { c.Transport = v }))
 	c := shopFor(t, s, "none")
 	s.ExpectPayer("none", "o1")
 	if _, err := c.CreateCollect(t.Context(), gateway.CollectOrder{PayCode: "101", OrderID: "o1", Amount: dec("10")}); err != nil {
 		t.Fatal(err)
+	}
+	if !answered.Load() {
+		t.Error("the create returned before the push was answered")
 	}
 	if got := v.all(); len(got) != 1 || !strings.Contains(got[0].body, `"status":1`) || got[0].url != "http://127.0.0.1:1/callbacks/collect/none" {
 		t.Fatalf("pushed when the create returned: %+v", got)

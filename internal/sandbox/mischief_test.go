@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/settlehook/settlehook/pkg/events"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -80,9 +81,12 @@ func TestHostilePushes(t *testing.T) {
 			"": "settled", Failure: "failed", Underpayment: "short-paid", Overpayment: "over-paid", LateSuccess: "failed settled",
 			Reversal: "settled reversed", ReversalUnmarked: "settled reversed", ReversalSilent: "settled reversed", PaidTwice: "settled",
 		}
-		series := 0
+		series, sent := 0, 0
 		for _, r := range records {
 			for _, p := range r.Pushes {
+				if p.HTTPStatus != 0 {
+					sent++
+				}
 				if p.HTTPStatus != 0 && p.Accepted != p.Must() {
 					t.Fatalf("order %s: push %+v", r.OrderID, p)
 				}
@@ -103,6 +107,9 @@ func TestHostilePushes(t *testing.T) {
 			if !r.Accepted && !silent {
 				t.Fatalf("no true push of the last state was taken: %+v", r)
 			}
+		}
+		if received := len(v.all()); received != sent {
+			t.Errorf("%d pushes were received, and %d are in the books", received, sent)
 		}
 		counts := s.Mischief()
 		about := func(m Mischief, of float64) {
@@ -141,6 +148,8 @@ func TestBalancesFollowTheOrders(t *testing.T) {
 				move := r.Paid
 				if r.Flow == Collect {
 					move = must(move.Sub(r.Fee))
+				} else if m == "m2" {
+					move = move.Neg() // its fees come out of the payout's amount
 				} else {
 					move = must(move.Add(r.Fee)).Neg()
 				}
@@ -151,7 +160,7 @@ func TestBalancesFollowTheOrders(t *testing.T) {
 				t.Errorf("%s has %+v (%v), want %s", m, got, err, want)
 			}
 		}
-	}, func(c *Config) { c.Mischief, c.TimeScale = Hostile(), 60 })
+	}, func(c *Config) { c.Mischief, c.TimeScale, c.Merchants[1].PayFee = Hostile(), 60, events.PayFeeIncluded })
 }
 
 // The same seed and run do the same to the same orders.

@@ -275,6 +275,9 @@ func holdAmounts(t *testing.T, r sandbox.Record, outcomes []events.Event) {
 		if e.Outcome() != events.OutcomeFailed && (!known || fee.Cmp(r.Fee) != 0) {
 			t.Errorf("%s: %s with fee %s, the gateway says %s", r.OrderID, e.Outcome(), p.Fee, r.Fee)
 		}
+		if asked, known := p.SubmittedAmount.Decimal(); r.Duplicates == "" && (!known || asked.Cmp(r.Submitted) != 0) {
+			t.Errorf("%s: %s says that %s was submitted, and it was %s", r.OrderID, e.Outcome(), p.SubmittedAmount, r.Submitted)
+		}
 		holdNet(t, r, e)
 		if string(p.Flow) != string(r.Flow) || p.PlatOrderID != r.PlatOrderID || p.LiveMode || p.Match != events.ThreeWay {
 			t.Errorf("%s: %s says flow %s, platform order %s, livemode %t, match %s", r.OrderID, e.Outcome(), p.Flow, p.PlatOrderID, p.LiveMode, p.Match)
