@@ -146,11 +146,12 @@ func TestBalancesFollowTheOrders(t *testing.T) {
 					continue
 				}
 				move := r.Paid
-				if r.Flow == Collect {
+				switch {
+				case r.Flow == Collect:
 					move = must(move.Sub(r.Fee))
-				} else if m == "m2" {
-					move = move.Neg() // its fees come out of the payout's amount
-				} else {
+				case m == "m2": // its fees come out of the payout's amount
+					move = move.Neg()
+				default:
 					move = must(move.Add(r.Fee)).Neg()
 				}
 				want = must(want.Add(move))
