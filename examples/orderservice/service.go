@@ -32,10 +32,7 @@ func (s service) create(ctx context.Context, order gateway.CollectOrder) (url st
 		if !errors.As(err, new(*gateway.UnknownError)) || pause > 10*time.Second {
 			return made.URL, err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
+		<-time.After(pause)
 	}
 }
 
@@ -53,16 +50,14 @@ func (s service) follow(ctx context.Context, order string, tell func(events.Paym
 		return fmt.Errorf("follow order %s: %w", order, err)
 	}
 	defer messages.Stop()
-	for more := true; more; {
+	for {
 		message, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return fmt.Errorf("follow order %s: %w", order, err)
 		}
 		event, err := events.Decode(message.Data())
-		if err != nil {
+		if err != nil || !tell(event.Data.Common()) {
 			return err
 		}
-		more = tell(event.Data.Common())
 	}
-	return nil
 }
