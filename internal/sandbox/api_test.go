@@ -463,6 +463,7 @@ func TestNotifyElsewhere(t *testing.T) {
 		{nil, "http://[::1]:1/n", true},
 		{nil, "http://receiver.example/n", false},
 		{nil, "http://127.0.0.1.example/n", false},
+		{func(c *Config) { c.NotifyBase = "" }, "http://127.0.0.1:1/n", true},
 		{func(c *Config) { c.NotifyBase = "http://receiver.example:8080" }, "http://receiver.example/n", true},
 		{func(c *Config) { c.AllowPublic = true }, "http://anything.example/n", true},
 	} {
@@ -471,4 +472,31 @@ func TestNotifyElsewhere(t *testing.T) {
 			t.Errorf("%s: %v", tt.url, err)
 		}
 	}
+}
+
+// The sandbox neither pushes to itself nor answers under a name that a page in a
+// browser could have lead here.
+func TestOwnAddresses(t *testing.T) {
+	s := start(t, newSandbox(t, regional))
+	for _, own := range []string{s.URL(), s.AdminURL()} {
+		if err := s.checkNotify(own + "/orders/o1/push"); err == nil {
+			t.Errorf("pushes to itself at %s", own)
+		}
+		for host, want := range map[string]int{"": http.StatusNotFound, "localhost:1": http.StatusNotFound, "[::1]:1": http.StatusNotFound, "evil.example": http.StatusForbidden} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, own+"/nothing", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("%s as %q: %s, want %d", own, host, res.Status, want)
+			}
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

@@ -117,20 +117,19 @@ func (s *Server) plain(order Order) []byte {
 	return append(fields, sign.Param{Name: "sign", Value: s.merchants[order.Merchant].ring.Sign(fields)}).JSON()
 }
 
-// collision folds the fields behind one into its value: the joined text, and so
-// the sign, stays what it is (gateway page, verification rule 4).
+// collision folds reverse into the value before it, remark where there is one:
+// the joined text, and so the sign, stays what it is, and a reversal reads like a
+// plain failure (gateway page, verification rule 4).
 func (s *Server) collision(order Order) letter {
 	fields := callbackFields(order)
 	signature := s.merchants[order.Merchant].ring.Sign(fields)
 	slices.SortFunc(fields, func(a, b sign.Param) int { return strings.Compare(a.Name, b.Name) })
 	fields = slices.DeleteFunc(fields, func(p sign.Param) bool { return p.Kind == sign.KindString && p.Value == "" })
-	// reverse and status stand last; what they follow is remark or platOrderId.
-	behind, tail := fields[:len(fields)-2], fields[len(fields)-2:]
-	into := &behind[len(behind)-1]
-	for _, p := range tail {
-		into.Value += "&" + p.Name + "=" + p.Value
-	}
-	body := append(behind, sign.Param{Name: "sign", Value: signature}).JSON()
+	// What reverse and status stand behind is remark or platOrderId.
+	i := slices.IndexFunc(fields, func(p sign.Param) bool { return p.Name == "reverse" })
+	fields[i-1].Value += "&reverse=" + fields[i].Value
+	fields = slices.Delete(fields, i, i+1)
+	body := append(fields, sign.Param{Name: "sign", Value: signature}).JSON()
 	return letter{body: body, contentType: typeJSON, mischief: []Mischief{PushCollision}}
 }
 

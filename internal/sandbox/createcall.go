@@ -132,6 +132,11 @@ func (s *Server) checkNotify(address string) error {
 		return err == nil && base != "" && strings.EqualFold(own.Hostname(), u.Hostname())
 	}
 	ip := net.ParseIP(u.Hostname())
+	for _, own := range []string{s.Addr(), s.AdminAddr()} {
+		if _, port, err := net.SplitHostPort(own); err == nil && port == u.Port() && !s.cfg.AllowPublic {
+			return invalid("notifyUrl is the sandbox's own address")
+		}
+	}
 	if s.cfg.AllowPublic || strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback() || known(s.notifyDefault()) {
 		return nil
 	}

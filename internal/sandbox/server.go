@@ -96,11 +96,11 @@ func (s *Server) Start() error {
 	if s.started {
 		return errors.New("sandbox: it was started before")
 	}
-	api, err := listen(s.cfg.Addr, s.apiHandler())
+	api, err := listen(s.cfg.Addr, s.local(s.apiHandler()))
 	if err != nil {
 		return err
 	}
-	admin, err := listen(s.cfg.AdminAddr, s.adminHandler())
+	admin, err := listen(s.cfg.AdminAddr, s.local(s.adminHandler()))
 	if err != nil {
 		return errors.Join(err, api.socket.Close())
 	}
@@ -244,6 +244,25 @@ func (s *Server) apiHandler() http.Handler {
 	}
 	mux.Handle("/cashier/", cashier.Handler(desk{s}))
 	return mux
+}
+
+// local refuses requests under another name than this machine's own: a page in a
+// browser could have its own name lead here.
+func (s *Server) local(next http.Handler) http.Handler {
+	if s.cfg.AllowPublic {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if ip := net.ParseIP(strings.Trim(host, "[]")); !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this sandbox answers to localhost and loopback addresses only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // listener is one bound address with its HTTP server.

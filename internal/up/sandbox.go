@@ -129,10 +129,14 @@ func startSandbox(c Sandbox, merchants *config.Merchants, book *orders.Book, ins
 }
 
 // traffic makes orders until ctx ends or all are made.
-func traffic(ctx context.Context, s *shop.Shop, c Sandbox) error {
+func traffic(ctx context.Context, s *shop.Shop, c Sandbox, log *zap.Logger) error {
 	if c.Rate <= 0 && c.Total <= 0 {
 		return nil
 	}
 	_, err := s.Run(ctx, shop.Traffic{Rate: c.Rate, Total: c.Total})
+	if errors.Is(err, shop.ErrNothingCreated) { // the books are full: what is there goes on
+		log.Warn("the sandbox makes no more orders", zap.Error(err))
+		return nil
+	}
 	return err
 }

@@ -146,7 +146,7 @@ func (s *stack) run(ctx context.Context, c Config) error {
 	}
 	if s.sandbox != nil {
 		stopTraffic = p.start("traffic", func(ctx context.Context) error {
-			err := traffic(ctx, s.shop, *c.Sandbox)
+			err := traffic(ctx, s.shop, *c.Sandbox, c.Log)
 			if err == nil {
 				<-ctx.Done() // all orders are made; the rest goes on
 			}

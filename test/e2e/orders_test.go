@@ -151,7 +151,7 @@ func (w *world) mischiefHappened() {
 	var list strings.Builder
 	for _, m := range sandbox.Mischiefs() {
 		fmt.Fprintf(&list, "\n%-22s %5d", m, total[m])
-		if on := sandbox.Hostile()[m] > 0; (total[m] > 0) != on {
+		if on := m != sandbox.PushNone && m != sandbox.ReversalSilent; (total[m] > 0) != on {
 			w.t.Errorf("%s happened %d times, its rate is %g", m, total[m], sandbox.Hostile()[m])
 		}
 	}
@@ -275,6 +275,9 @@ func holdAmounts(t *testing.T, r sandbox.Record, outcomes []events.Event) {
 			t.Errorf("%s: %s over %s, the gateway says %s", r.OrderID, e.Outcome(), p.Amount, paid)
 		}
 		fee, known := p.Fee.Decimal()
+		if e.Outcome() == events.OutcomeFailed && known && !fee.IsZero() {
+			t.Errorf("%s: failed with fee %s", r.OrderID, p.Fee)
+		}
 		if e.Outcome() != events.OutcomeFailed && (!known || fee.Cmp(r.Fee) != 0) {
 			t.Errorf("%s: %s with fee %s, the gateway says %s", r.OrderID, e.Outcome(), p.Fee, r.Fee)
 		}
