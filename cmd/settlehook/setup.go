@@ -42,7 +42,7 @@ func (c *setupCmd) Run(io streams) error {
 		return err
 	}
 	defer nc.Close()
-	if err := app.Setup(ctx, js, cfg.Topology, merchants); err != nil {
+	if err := app.Setup(ctx, js, cfg.Topology, cfg.Sweep, merchants); err != nil {
 		return err
 	}
 	if err := stream.Verify(ctx, js, cfg.Topology); err != nil {

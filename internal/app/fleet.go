@@ -12,15 +12,13 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/dedupe"
-	"github.com/settlehook/settlehook/internal/orderapi"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
-	"github.com/settlehook/settlehook/pkg/gateway"
 )
 
-// fleet runs one consumer for each configured merchant, and follows the
-// merchants file: a merchant that is new, changed or gone touches no other.
+// fleet runs what each configured merchant needs, and follows the merchants
+// file: a merchant that is new, changed or gone touches no other.
 type fleet struct {
 	fleetDeps
 	claims  reconcile.Claims
@@ -41,7 +39,7 @@ type fleetDeps struct {
 	clock   func() time.Time
 }
 
-// member is one merchant's running consumer.
+// member is what runs for one merchant.
 type member struct {
 	id       string
 	merchant *config.Merchant // nil: parks the callbacks of a merchant that is gone
@@ -99,17 +97,17 @@ func (f *fleet) follow(intake, work context.Context, now *config.Merchants) {
 		if _, running := f.members[merchant.ID]; running {
 			continue
 		}
-		c, release, err := f.consumer(merchant)
+		runners, release, err := f.runners(merchant)
 		if err != nil {
 			f.log.Error("merchant can't be served", zap.String("merchant", merchant.ID), zap.Error(err))
 			continue
 		}
 		f.served[merchant.ID] = true
-		f.start(intake, work, &member{id: merchant.ID, merchant: merchant, durable: f.durable(merchant)}, c, release)
+		f.start(intake, work, &member{id: merchant.ID, merchant: merchant, durable: f.durable(merchant)}, release, runners...)
 	}
 }
 
-func (f *fleet) start(intake, work context.Context, m *member, c *stream.Consumer, release func()) {
+func (f *fleet) start(intake, work context.Context, m *member, release func(), runners ...runner) {
 	ctx, stop := context.WithCancel(intake)
 	m.stop, m.done = stop, make(chan struct{})
 	f.members[m.id] = m
@@ -117,53 +115,13 @@ func (f *fleet) start(intake, work context.Context, m *member, c *stream.Consume
 		defer close(m.done)
 		defer stop()
 		defer release()
-		c.Run(ctx, work)
+		var running sync.WaitGroup
+		for _, r := range runners {
+			running.Go(func() { r.Run(ctx, work) })
+		}
+		running.Wait()
 	}()
 	f.log.Info("merchant served", zap.String("merchant", m.id), zap.Bool("parking", m.merchant == nil))
-}
-
-// consumer wires everything one merchant has of its own: durable, gateway,
-// breaker, rate. release frees what it keeps, once it has ended.
-func (f *fleet) consumer(m *config.Merchant) (c *stream.Consumer, release func(), err error) {
-	client, err := gateway.NewClient(gateway.Config{
-		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring,
-		Timeout: f.cfg.Reconcile.QueryTimeout, NotFound: m.NotFound,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	r := f.cfg.Reconcile
-	observer := f.metrics.merchant(m.ID)
-	rate := orderapi.NewRate(f.redis, f.cfg.Redis.KeyPrefix, m.ID, m.RatePerSecond(), r.MaxWorkers)
-	api := orderapi.NewGateway(orderapi.Config{
-		Timeout: r.QueryTimeout, RateWait: r.RateWaitMax, Failures: r.BreakerFailures, Pause: r.BreakerOpen,
-	}, client, rate, observer)
-	processor := reconcile.NewProcessor(reconcile.Config{
-		Installation: f.cfg.General.Installation, Lease: r.ClaimLease, Attempts: r.Attempts,
-		RetryMin: r.RetryMin, RetryMax: r.RetryMax, ParkAfter: r.ParkAfter,
-	}, f.claims, api, f.ledger, f.orders, f.trail, f.clock, random{})
-	return stream.NewConsumer(stream.ConsumerConfig{
-		Merchant: merchantFacts(m),
-		Durable:  f.durable(m),
-		InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
-	}, f.js, processor, api, observer, f.log), client.CloseIdleConnections, nil
-}
-
-func (f *fleet) durable(m *config.Merchant) jetstream.ConsumerConfig {
-	return stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait)
-}
-
-// merchantFacts is what a decision needs to know about a merchant.
-func merchantFacts(m *config.Merchant) reconcile.Merchant {
-	return reconcile.Merchant{
-		ID: m.ID, Account: m.Account, Currency: m.Currency, Location: m.Location,
-		RequireSubmitted: map[events.Flow]bool{
-			events.FlowCollect: m.MatchCollect == config.MatchRequired,
-			events.FlowPay:     m.MatchPay == config.MatchRequired,
-		},
-		TrustSignedReverse: m.Reverse == config.ReverseTrustSigned,
-		PayFee:             m.PayFee,
-	}
 }
 
 // abandonGrace is how long a merchant may be gone before its callbacks are
@@ -175,6 +133,9 @@ const abandonGrace = 10 * time.Minute
 // breaks a guarantee is restarted, which refuses it until it is mended. And
 // what is left of a merchant that is gone is parked.
 func (f *fleet) watchDurables(intake, work context.Context, now *config.Merchants, stale bool) {
+	if !f.cfg.Reconcile.Roles.Has(config.RoleCallbacks) {
+		return // the sweep opens its own anew, again and again
+	}
 	durables, err := stream.Durables(intake, f.js)
 	if err != nil {
 		return // the consumers themselves say what is wrong
@@ -214,9 +175,9 @@ func (f *fleet) adopt(intake, work context.Context, d stream.MerchantDurable, la
 		return
 	}
 	durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
-	f.start(intake, work, &member{id: id, durable: durable}, stream.NewConsumer(stream.ConsumerConfig{
+	f.start(intake, work, &member{id: id, durable: durable}, func() {}, stream.NewConsumer(stream.ConsumerConfig{
 		Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
-	}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log), func() {})
+	}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log))
 }
 
 // parking gives up on every callback at once.

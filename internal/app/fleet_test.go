@@ -156,7 +156,7 @@ func TestFleetLeavesAloneWhatItNeverServed(t *testing.T) {
 		}
 	}
 	look(false, map[string]string{"m1": "serves"})
-	if err := Setup(t.Context(), s.js, s.worker().Topology, one); err != nil {
+	if err := Setup(t.Context(), s.js, s.worker().Topology, s.worker().Sweep, one); err != nil {
 		t.Fatal(err)
 	}
 	look(true, map[string]string{"m1": "serves"})

@@ -90,7 +90,7 @@ func newSite(t *testing.T, merchants ...merchant) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Setup(t.Context(), s.js, s.worker().Topology, loaded); err != nil {
+	if err := Setup(t.Context(), s.js, s.worker().Topology, s.worker().Sweep, loaded); err != nil {
 		t.Fatal(err)
 	}
 	return s

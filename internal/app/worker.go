@@ -12,12 +12,14 @@ import (
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
-// Worker reconciles callbacks: it asks the gateway and tells downstream.
+// Worker reconciles callbacks and sweeps, as its roles say: it asks the gateway
+// and tells downstream.
 type Worker struct {
 	*program
 	cfg       config.Worker
 	link      *link
 	merchants *config.MerchantsSource
+	metrics   *workerMetrics
 	fleet     *fleet
 }
 
@@ -64,6 +66,9 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		},
 		w.link.wait,
 	)
+	if w.cfg.Reconcile.Roles.Has(config.RoleSweep) {
+		w.parts = append(w.parts, w.watchFullness)
+	}
 	return nil
 }
 
@@ -87,12 +92,12 @@ func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o O
 	if err != nil {
 		return nil, err
 	}
-	metrics := newWorkerMetrics(w.admin.registry, w.log)
-	metrics.watchMerchants(w.merchants)
+	w.metrics = newWorkerMetrics(w.admin.registry, w.log)
+	w.metrics.watchMerchants(w.merchants)
 	return newFleet(fleetDeps{
 		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders,
-		trail:   stream.NewTrailLog(w.link.nc, metrics.trailFailed),
-		metrics: metrics, log: w.log, clock: o.clock(),
+		trail:   stream.NewTrailLog(w.link.nc, w.metrics.trailFailed),
+		metrics: w.metrics, log: w.log, clock: o.clock(),
 	}), nil
 }
 
@@ -130,6 +135,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.fleet.run(intake, work, w.merchants)
 		return nil
 	})
-	w.log.Info("worker started", zap.Int("merchants", w.merchants.Current().Len()))
+	w.log.Info("worker started", zap.Int("merchants", w.merchants.Current().Len()), zap.Any("roles", w.cfg.Reconcile.Roles))
 	return w.run(ctx, w.cfg.General.ShutdownTimeout)
 }

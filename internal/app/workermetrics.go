@@ -9,6 +9,8 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/pkg/events"
 )
 
 // workerMetrics counts what the worker does, and writes the one wide line per
@@ -28,12 +30,15 @@ type workerMetrics struct {
 	breaker   *prometheus.GaugeVec
 	work      *prometheus.HistogramVec
 	latency   *prometheus.HistogramVec
+	swept     *prometheus.CounterVec
+	fullness  prometheus.Gauge
+	purges    prometheus.Counter
 }
 
 func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 	m := &workerMetrics{
 		log: log, registry: r,
-		decisions: counter("decisions_total", "Decisions by verdict, outcome and reason.", "merchant", "flow", "verdict", "outcome", "reason"),
+		decisions: counter("decisions_total", "Decisions by verdict, outcome and reason.", "merchant", "flow", "via", "verdict", "outcome", "reason"),
 		handled:   counter("deliveries_total", "Deliveries of callbacks by what became of them.", "merchant", "disposition", "cause"),
 		claims:    counter("claims_total", "Claims by what they found.", "merchant", "state"),
 		conflicts: counter("emission_conflicts_total", "Emissions that found another event first.", "merchant"),
@@ -48,8 +53,15 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		}, []string{"merchant"}),
 		work:    histogram("delivery_duration_seconds", "Time one delivery was worked on.", "merchant"),
 		latency: histogram("event_latency_seconds", "Time from the receipt of a callback to its event.", "merchant", "outcome"),
+		swept:   counter("sweep_turns_total", "Turns of orders in the sweep, by what became of them.", "merchant", "tier", "disposition", "cause"),
+		fullness: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "settlehook_callbacks_full_ratio", Help: "Share of CALLBACKS_MAX_BYTES that is used; above CALLBACKS_HIGH_WATER the sweep role purges what has ended.",
+		}),
+		purges: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "settlehook_callbacks_purged_total", Help: "Callbacks that had ended in their place and were purged because CALLBACKS ran full.",
+		}),
 	}
-	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency)
+	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency, m.swept, m.fullness, m.purges)
 	return m
 }
 
@@ -71,6 +83,11 @@ var latencyBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 func (m *workerMetrics) StoreFailed(operation string, err error) {
 	m.redis.WithLabelValues(operation).Inc()
 	m.log.Debug("redis operation failed, going on without", zap.String("operation", operation), zap.Error(err))
+}
+
+func (m *workerMetrics) purged(p stream.Purged) {
+	m.fullness.Set(p.Full)
+	m.purges.Add(float64(p.Messages))
 }
 
 func (m *workerMetrics) trailFailed(err error) {
@@ -129,28 +146,60 @@ func (m *merchantMetrics) GateChanged(state string) {
 
 // Processed implements stream.Observer.
 func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
-	dec := res.Decision
 	m.handled.WithLabelValues(m.id, res.Disposition.String(), res.Cause).Inc()
 	m.claims.WithLabelValues(m.id, res.Claim.String()).Inc()
 	m.work.WithLabelValues(m.id).Observe(took.Seconds())
-	if dec.Verdict != 0 {
-		m.decisions.WithLabelValues(m.id, string(d.Order.Flow), dec.Verdict.String(), string(dec.Outcome), string(dec.Reason)).Inc()
-	}
-	if res.Conflicts > 0 {
-		m.conflicts.WithLabelValues(m.id).Add(float64(res.Conflicts))
-	}
+	m.decided(d.Order.Flow, reconcile.StageCallback, res)
 	if res.Emitted && res.Event != nil {
 		m.latency.WithLabelValues(m.id, string(res.Event.Outcome())).Observe(time.Since(d.ReceivedAt).Seconds())
 	}
 	m.line(d, res, took)
 }
 
-// line is the one wide line of a delivery.
+// Swept implements stream.SweepObserver.
+func (m *merchantMetrics) Swept(due reconcile.Due, res reconcile.Result, took time.Duration) {
+	m.swept.WithLabelValues(m.id, due.Tier, res.Disposition.String(), res.Cause).Inc()
+	m.decided(due.Order.Flow, due.Stage, res)
+	fields := append([]zap.Field{
+		zap.String("merchant", m.id), zap.String("flow", string(due.Order.Flow)), zap.String("order_id", due.Order.OrderID),
+		zap.String("tier", due.Tier), zap.Time("due", due.Since), zap.Uint64("deliveries", due.Deliveries),
+	}, resultFields(res, took)...)
+	if res.Queries == 0 && res.Err == nil && res.Decision.Verdict != reconcile.Review {
+		m.log.Debug("order swept", fields...) // nothing was asked: the usual case
+		return
+	}
+	m.log.Info("order swept", fields...)
+}
+
+func (m *merchantMetrics) decided(flow events.Flow, stage reconcile.Stage, res reconcile.Result) {
+	if d := res.Decision; d.Verdict != 0 {
+		m.decisions.WithLabelValues(m.id, string(flow), string(stage.Via()), d.Verdict.String(), string(d.Outcome), string(d.Reason)).Inc()
+	}
+	if res.Conflicts > 0 {
+		m.conflicts.WithLabelValues(m.id).Add(float64(res.Conflicts))
+	}
+}
+
+// line is the one wide line of a callback's delivery.
 func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
-	fields := []zap.Field{
+	fields := append([]zap.Field{
 		zap.String("merchant", cmp.Or(d.Merchant.ID, m.id)), zap.String("flow", string(d.Order.Flow)), zap.String("order_id", d.Order.OrderID),
 		zap.String("plat_order_id", d.Callback.PlatOrderID), zap.String("fingerprint", d.Callback.Fingerprint()),
 		zap.Uint64("sequence", d.StreamSequence), zap.Uint64("deliveries", d.Deliveries),
+	}, resultFields(res, took)...)
+	if a := res.Answer; a != nil && a.Found {
+		fields = append(fields, zap.Bool("fee_differs", reconcile.FeeDiffers(d.Callback, *a)))
+	}
+	if res.Disposition == reconcile.Park {
+		m.log.Warn("callback parked", fields...)
+		return
+	}
+	m.log.Info("callback decided", fields...)
+}
+
+// resultFields are what came of a look.
+func resultFields(res reconcile.Result, took time.Duration) []zap.Field {
+	fields := []zap.Field{
 		zap.String("disposition", res.Disposition.String()), zap.String("cause", res.Cause),
 		zap.String("claim", res.Claim.String()), zap.Int("attempts", res.Attempts), zap.Int("queries", res.Queries),
 		zap.String("verdict", res.Decision.Verdict.String()), zap.String("outcome", string(res.Decision.Outcome)),
@@ -158,8 +207,7 @@ func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took 
 		zap.Duration("took", took),
 	}
 	if a := res.Answer; a != nil && a.Found {
-		fields = append(fields, zap.String("query_status", a.Status.String()), zap.String("query_amount", a.Amount.String()),
-			zap.Bool("fee_differs", reconcile.FeeDiffers(d.Callback, *a)))
+		fields = append(fields, zap.String("query_status", a.Status.String()), zap.String("query_amount", a.Amount.String()))
 	}
 	if res.Event != nil {
 		fields = append(fields, zap.String("event_id", res.Event.ID), zap.Uint64("ledger_sequence", res.Sequence))
@@ -170,9 +218,5 @@ func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took 
 	if res.Err != nil {
 		fields = append(fields, zap.Error(res.Err))
 	}
-	if res.Disposition == reconcile.Park {
-		m.log.Warn("callback parked", fields...)
-		return
-	}
-	m.log.Info("callback decided", fields...)
+	return fields
 }

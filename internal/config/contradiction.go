@@ -45,6 +45,13 @@ func checkReconciling(fs *faults, cfg *Worker) {
 			"must be shorter than CALLBACKS_MAX_AGE (%s), or a callback could age out before it is parked; lower it",
 			formatDuration(cfg.Topology.CallbacksMaxAge))
 	}
+	if n := len(cfg.Sweep.Delays); n > 0 {
+		if last := cfg.Sweep.Delays[n-1]; last+r.ParkAfter >= cfg.Topology.PaymentsMaxAge {
+			fs.add(named("SWEEP_DELAYS", cfg.Sweep.Delays.String()),
+				"the last delay and PARK_AFTER (%s) must be shorter than PAYMENTS_MAX_AGE (%s), or a registration could age out before the sweep is done with it; shorten them",
+				formatDuration(r.ParkAfter), formatDuration(cfg.Topology.PaymentsMaxAge))
+		}
+	}
 }
 
 func checkUp(fs *faults, cfg *Up) {

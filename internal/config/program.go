@@ -36,6 +36,7 @@ type Worker struct {
 	Topology  Topology
 	Redis     Redis
 	Reconcile Reconcile
+	Sweep     Sweep
 }
 
 // Setup is the configuration of "settlehook setup" and of the other commands
@@ -46,6 +47,7 @@ type Setup struct {
 	NATS      NATS
 	Merchants MerchantsFile
 	Topology  Topology
+	Sweep     Sweep
 }
 
 // Up is the configuration of "settlehook up", receiver and worker in one
@@ -63,6 +65,7 @@ type Up struct {
 	Quarantine Quarantine
 	Redis      Redis
 	Reconcile  Reconcile
+	Sweep      Sweep
 }
 
 // Receiver is the receiver's part.
@@ -77,7 +80,7 @@ func (u Up) Receiver() Receiver {
 func (u Up) Worker() Worker {
 	return Worker{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
-		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile,
+		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile, Sweep: u.Sweep,
 	}
 }
 
@@ -96,7 +99,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	var cfg Worker
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReconciling,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
 }
 
 // LoadSetup reads and checks the configuration of the commands on an external
@@ -104,7 +107,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 func LoadSetup(environ map[string]string) (Setup, error) {
 	var cfg Setup
 	fs := load(environ, &cfg)
-	return finish(&cfg, fs, func(*faults, *Setup) {}, &cfg.General, &cfg.NATS, &cfg.Merchants, &cfg.Topology)
+	return finish(&cfg, fs, func(*faults, *Setup) {}, &cfg.General, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Sweep)
 }
 
 // upDefaults are where "settlehook up" departs from the other programs: one
@@ -122,7 +125,7 @@ func LoadUp(environ map[string]string) (Up, error) {
 	fs := load(environ, &cfg, "NATS_URL", "REDIS_URL")
 	return finish(&cfg, fs, checkUp,
 		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology,
-		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile)
+		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
 }
 
 type group interface{ check(fs *faults) }

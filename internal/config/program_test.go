@@ -50,7 +50,7 @@ var (
 		SignatureRate: 50, SignatureBurst: 500, MalformedRate: 5, MalformedBurst: 100, UnknownRate: 5, UnknownBurst: 100,
 	}
 	wantReconcile = config.Reconcile{
-		Roles: config.Roles{config.RoleCallbacks}, MaxWorkers: 4, InFlight: 64, QueryTimeout: 8 * time.Second,
+		Roles: config.Roles{config.RoleCallbacks, config.RoleSweep}, MaxWorkers: 4, InFlight: 64, QueryTimeout: 8 * time.Second,
 		RateWaitMax: 5 * time.Second, ClaimLease: 25 * time.Second, DoneTTL: 72 * time.Hour, Attempts: 8,
 		RetryMin: time.Second, RetryMax: time.Minute, ParkAfter: 72 * time.Hour, BreakerFailures: 5, BreakerOpen: 15 * time.Second,
 	}
@@ -60,6 +60,11 @@ var (
 		cmpopts.EquateEmpty(),
 	}
 )
+
+var wantSweep = config.Sweep{
+	Delays:   config.Durations{45 * time.Minute, 2 * time.Hour, 6 * time.Hour, 24 * time.Hour, 72 * time.Hour},
+	LookBack: 24 * time.Hour, Share: 0.2, HighWater: 0.8,
+}
 
 func natsURL(t *testing.T, text string) (u config.NATSURL) {
 	t.Helper()
@@ -103,11 +108,11 @@ func TestDefaults(t *testing.T) {
 	worker, err := config.LoadWorker(good(nil))
 	compare(t, worker, err, config.Worker{
 		General: general, Log: jsonLog, Admin: admin, NATS: wantNATS(t), Merchants: merchants,
-		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile,
+		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile, Sweep: wantSweep,
 	})
 	setup, err := config.LoadSetup(good(nil))
 	compare(t, setup, err, config.Setup{
-		General: general, Log: jsonLog, NATS: wantNATS(t), Merchants: merchants, Topology: wantTopology(3),
+		General: general, Log: jsonLog, NATS: wantNATS(t), Merchants: merchants, Topology: wantTopology(3), Sweep: wantSweep,
 	})
 
 	// What "up" embeds it does not read, not even to find a fault in it.
@@ -118,7 +123,7 @@ func TestDefaults(t *testing.T) {
 	nats.URL, redis.URL = config.NATSURL{}, config.RedisURL{}
 	want := config.Up{
 		General: general, Log: config.Log{Level: jsonLog.Level, Format: config.LogConsole}, Admin: admin, NATS: nats,
-		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile,
+		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep,
 	}
 	compare(t, up, err, want)
 	compare(t, up.Receiver(), nil, config.Receiver{
@@ -127,7 +132,7 @@ func TestDefaults(t *testing.T) {
 	})
 	compare(t, up.Worker(), nil, config.Worker{
 		General: general, Log: want.Log, Admin: admin, NATS: nats, Merchants: merchants,
-		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile,
+		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep,
 	})
 	if len(embedded) != 3 {
 		t.Error("LoadUp changed its argument")
@@ -255,7 +260,15 @@ func TestRefusals(t *testing.T) {
 		{loadWorker, map[string]string{"REDIS_DIAL_TIMEOUT": "0s"}, []string{`REDIS_DIAL_TIMEOUT="0s": must be longer than zero`}},
 		{loadWorker, map[string]string{"REDIS_READ_TIMEOUT": "0s"}, []string{`REDIS_READ_TIMEOUT="0s": must be longer than zero`}},
 		{loadWorker, map[string]string{"REDIS_WRITE_TIMEOUT": "0s"}, []string{`REDIS_WRITE_TIMEOUT="0s": must be longer than zero`}},
-		{loadWorker, map[string]string{"WORKER_ROLES": "callbacks,sweep"}, []string{`WORKER_ROLES="callbacks,sweep": has a role this build does not have (sweep); use: callbacks`}},
+		{loadWorker, map[string]string{"WORKER_ROLES": "callbacks,swep"}, []string{`WORKER_ROLES="callbacks,swep": has an unknown role (swep); use: callbacks, sweep`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "1h,45m"}, []string{`SWEEP_DELAYS="1h,45m": must be above zero and grow from each delay to the next`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "0s"}, []string{`SWEEP_DELAYS="0s": must be above zero and grow from each delay to the next`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "soon"}, []string{`SWEEP_DELAYS="soon": is not a list of durations; write it like "45m,2h,6h"`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "1s,2s,3s,4s,5s,6s,7s,8s,9s,10s"}, []string{`SWEEP_DELAYS="1s,2s,3s,4s,5s,6s,7s,8s,9s,10s": must be one to 9 delays separated by commas`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "1h,399d"}, []string{`SWEEP_DELAYS="1h,399d": the last delay and PARK_AFTER (3d) must be shorter than PAYMENTS_MAX_AGE (400d), or a registration could age out before the sweep is done with it; shorten them`}},
+		{loadWorker, map[string]string{"SWEEP_LOOK_BACK": "0s"}, []string{`SWEEP_LOOK_BACK="0s": must be longer than zero`}},
+		{loadWorker, map[string]string{"SWEEP_SHARE": "1.5"}, []string{`SWEEP_SHARE="1.5": must be above 0 and at most 1`}},
+		{loadWorker, map[string]string{"CALLBACKS_HIGH_WATER": "0"}, []string{`CALLBACKS_HIGH_WATER="0": must be above 0 and at most 1`}},
 		{loadWorker, map[string]string{"WORKER_ROLES": "callbacks, callbacks"}, []string{`WORKER_ROLES="callbacks, callbacks": names callbacks twice; name each role once`}},
 		{loadWorker, map[string]string{"MAX_WORKERS": "0"}, []string{`MAX_WORKERS="0": must be from 1 to 10000`}},
 		{loadWorker, map[string]string{"WORKER_IN_FLIGHT": "0"}, []string{`WORKER_IN_FLIGHT="0": must be from 1 to 100000`}},

@@ -10,24 +10,29 @@ import (
 // Role is a part of the worker's work that a process can take on.
 type Role string
 
-// RoleCallbacks reconciles callbacks.
-const RoleCallbacks Role = "callbacks"
+// The roles of a worker.
+const (
+	// RoleCallbacks reconciles callbacks.
+	RoleCallbacks Role = "callbacks"
+	// RoleSweep finds what no callback told, and keeps CALLBACKS from running
+	// full.
+	RoleSweep Role = "sweep"
+)
 
-// knownRoles are the roles this build has.
-var knownRoles = []Role{RoleCallbacks}
+var knownRoles = []Role{RoleCallbacks, RoleSweep}
 
 // Roles are the roles of one process.
 type Roles []Role
 
-// UnmarshalText reads roles separated by commas. A role this build does not
-// have is refused, not skipped: whoever asked for it would believe it runs.
+// UnmarshalText reads roles separated by commas. A role that is unknown is
+// refused, not skipped: whoever asked for it would believe it runs.
 func (r *Roles) UnmarshalText(text []byte) error {
 	var roles Roles
 	for name := range strings.SplitSeq(string(text), ",") {
 		role := Role(strings.TrimSpace(name))
 		switch {
 		case !slices.Contains(knownRoles, role):
-			return errors.New("has a role this build does not have (" + string(role) + "); use: " + joinRoles(knownRoles))
+			return errors.New("has an unknown role (" + string(role) + "); use: " + joinRoles(knownRoles))
 		case slices.Contains(roles, role):
 			return errors.New("names " + string(role) + " twice; name each role once")
 		}
@@ -61,8 +66,8 @@ func joinRoles(roles []Role) string {
 // double an event: the order guard of PAYMENTS holds that. They cost queries
 // and time.
 type Reconcile struct {
-	// Roles of this process, separated by commas: callbacks.
-	Roles Roles `env:"WORKER_ROLES" envDefault:"callbacks"`
+	// Roles of this process, separated by commas: callbacks, sweep.
+	Roles Roles `env:"WORKER_ROLES" envDefault:"callbacks,sweep"`
 	// Most worker processes there will ever be at once. Without Redis each
 	// takes this share of a merchant's query rate.
 	MaxWorkers int `env:"MAX_WORKERS" envDefault:"4"`

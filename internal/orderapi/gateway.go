@@ -55,7 +55,7 @@ func NewGateway(cfg Config, client Client, rate *Rate, o Observer) *Gateway {
 
 // Causes of an answer that did not come.
 const (
-	CauseRate      = "rate"
+	CauseRate      = reconcile.CauseRate
 	CauseBreaker   = "breaker_open"
 	CauseRefused   = "refused" // a 400 that says nothing about the order
 	CauseAnomaly   = "anomaly" // a 500
@@ -68,16 +68,37 @@ const (
 // permit: a permit that is taken must be used, since one is all that a gateway
 // gets that is being tried again.
 func (g *Gateway) Query(ctx context.Context, orderID string) (reconcile.Answer, error) {
-	if g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0 {
-		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+	if err := g.left(); err != nil {
+		return reconcile.Answer{}, err
 	}
-	wait, ok := g.rate.Reserve(ctx, g.cfg.RateWait)
+	if err := g.turn(ctx, g.rate, g.cfg.RateWait); err != nil {
+		return reconcile.Answer{}, err
+	}
+	return g.permitted(ctx, orderID)
+}
+
+// left: the gateway is left alone for now.
+func (g *Gateway) left() error {
+	if g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0 {
+		return g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+	}
+	return nil
+}
+
+// turn waits for a turn in a rate, if it comes within longest.
+func (g *Gateway) turn(ctx context.Context, r *Rate, longest time.Duration) error {
+	wait, ok := r.Reserve(ctx, longest)
 	if !ok {
-		return reconcile.Answer{}, g.notAsked(CauseRate, wait)
+		return g.notAsked(CauseRate, wait)
 	}
 	if err := sleep(ctx, wait); err != nil {
-		return reconcile.Answer{}, &reconcile.Unavailable{Cause: CauseRate, NotAsked: true, Err: err}
+		return &reconcile.Unavailable{Cause: CauseRate, NotAsked: true, Err: err}
 	}
+	return nil
+}
+
+// permitted asks if the breaker lets it.
+func (g *Gateway) permitted(ctx context.Context, orderID string) (reconcile.Answer, error) {
 	if !g.breaker.TryAcquirePermit() {
 		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
 	}

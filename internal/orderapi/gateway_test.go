@@ -81,7 +81,7 @@ func newScripted(t *testing.T, perSecond float64) (*Gateway, *scripted, *observe
 	t.Helper()
 	s, o := &scripted{}, &observed{}
 	cfg := Config{Timeout: timeout, RateWait: rateWait, Failures: failures, Pause: pause}
-	return NewGateway(cfg, s, NewRate(closedClient(t), "p:", "m1", perSecond, 1), o), s, o
+	return NewGateway(cfg, s, NewRate(closedClient(t), "p:", "m1", perSecond, 1, 0), o), s, o
 }
 
 const plenty = 1e9

@@ -17,15 +17,17 @@ type Rate struct {
 	client   redis.UniversalClient
 	key      string
 	interval time.Duration
+	horizon  time.Duration
 	alone    *rate.Limiter
 }
 
 // NewRate allows perSecond queries of merchant over all workers; maxWorkers
-// divides it when Redis can't.
-func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond float64, maxWorkers int) *Rate {
+// divides it when Redis can't. horizon is the longest that anybody waits for a
+// turn in it.
+func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond float64, maxWorkers int, horizon time.Duration) *Rate {
 	return &Rate{
-		client: client,
-		key:    prefix + "rate:" + merchant,
+		client: client, horizon: horizon,
+		key: prefix + "rate:" + merchant,
 		// Whole microseconds, as the script counts, rounded so that the rate is
 		// never exceeded.
 		interval: time.Duration(math.Ceil(1e6/perSecond)) * time.Microsecond,
@@ -39,12 +41,12 @@ func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond fl
 var reserveScript = redis.NewScript(`
 local t = redis.call("TIME")
 local now = t[1] * 1000000 + t[2]
-local interval, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
+local interval, longest, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local slot = math.max(tonumber(redis.call("GET", KEYS[1]) or "0"), now)
 local wait = slot - now
-if wait > longest + interval then
-  -- Nobody reserves beyond longest: the clock stepped back, or a replica took
-  -- over whose clock is behind.
+if wait > horizon + interval then
+  -- Nobody reserves beyond the horizon: the clock stepped back, or a replica
+  -- took over whose clock is behind.
   slot, wait = now, 0
 end
 if wait > longest then return -wait end
@@ -55,7 +57,8 @@ return wait`)
 // when the wait would be longer than longest: nothing was taken, and wait says
 // when to come back.
 func (r *Rate) Reserve(ctx context.Context, longest time.Duration) (wait time.Duration, ok bool) {
-	us, err := reserveScript.Run(ctx, r.client, []string{r.key}, r.interval.Microseconds(), longest.Microseconds()).Int64()
+	us, err := reserveScript.Run(ctx, r.client, []string{r.key}, r.interval.Microseconds(), longest.Microseconds(),
+		max(r.horizon, longest).Microseconds()).Int64()
 	if err != nil {
 		return r.reserveAlone(longest)
 	}

@@ -67,7 +67,7 @@ func TestRateSpacesSlots(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.perSecond), func(t *testing.T) {
 			mini := frozen(t)
-			r := NewRate(client(t, mini.Addr()), "p:", "m1", tt.perSecond, 1)
+			r := NewRate(client(t, mini.Addr()), "p:", "m1", tt.perSecond, 1, 0)
 			for i := range 5 {
 				expectReserve(t, r, forever, time.Duration(i)*tt.interval, true)
 			}
@@ -83,7 +83,7 @@ func TestRateSpacesSlots(t *testing.T) {
 
 func TestRateRefusalTakesNothing(t *testing.T) {
 	mini := frozen(t)
-	r := NewRate(client(t, mini.Addr()), "p:", "m1", 10, 1)
+	r := NewRate(client(t, mini.Addr()), "p:", "m1", 10, 1, 0)
 	const interval = 100 * time.Millisecond
 	expectReserve(t, r, 0, 0, true)
 	before := mini.Dump()
@@ -102,7 +102,7 @@ func TestRateMerchantsAreApart(t *testing.T) {
 	mini := frozen(t)
 	c := client(t, mini.Addr())
 	for _, r := range []*Rate{
-		NewRate(c, "p:", "m1", 1, 1), NewRate(c, "p:", "m2", 1, 1), NewRate(c, "q:", "m1", 1, 1),
+		NewRate(c, "p:", "m1", 1, 1, 0), NewRate(c, "p:", "m2", 1, 1, 0), NewRate(c, "q:", "m1", 1, 1, 0),
 	} {
 		expectReserve(t, r, forever, 0, true)
 	}
@@ -113,7 +113,7 @@ func TestRateMerchantsAreApart(t *testing.T) {
 
 func TestRateKeyEnds(t *testing.T) {
 	mini := frozen(t)
-	r := NewRate(client(t, mini.Addr()), "p:", "m1", 0.1, 1)
+	r := NewRate(client(t, mini.Addr()), "p:", "m1", 0.1, 1, 0)
 	expectReserve(t, r, forever, 0, true)
 	expectReserve(t, r, forever, 10*time.Second, true)
 	// The slot after the last, at 20 s, must outlive the last one.
@@ -146,7 +146,7 @@ func reserveFromWorkers(t *testing.T, addr string, perSecond float64, workers, e
 	var mu sync.Mutex
 	var reserving sync.WaitGroup
 	for range workers {
-		r := NewRate(client(t, addr), "p:", "m1", perSecond, workers)
+		r := NewRate(client(t, addr), "p:", "m1", perSecond, workers, 0)
 		reserving.Go(func() {
 			for range each {
 				wait, ok := r.Reserve(t.Context(), forever)
@@ -209,7 +209,7 @@ func TestRateSharedSlots(t *testing.T) {
 	var reserving sync.WaitGroup
 	for range workers {
 		c := client(t, server.Addr)
-		r := NewRate(c, "p:", "m1", 0.1, workers)
+		r := NewRate(c, "p:", "m1", 0.1, workers, 0)
 		reserving.Go(func() {
 			for range each {
 				before := now(t, c)
@@ -260,7 +260,7 @@ func TestRateAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers = 4
 		for range workers {
-			r := NewRate(closedClient(t), "p:", "m1", 10, workers) // 2.5/s each
+			r := NewRate(closedClient(t), "p:", "m1", 10, workers, 0) // 2.5/s each
 			for i := range 5 {
 				expectReserve(t, r, forever, time.Duration(i)*400*time.Millisecond, true)
 			}
@@ -270,12 +270,12 @@ func TestRateAlone(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		slow := NewRate(closedClient(t), "p:", "m1", 0.1, 5)
+		slow := NewRate(closedClient(t), "p:", "m1", 0.1, 5, 0)
 		expectReserve(t, slow, 0, 0, true)
 		expectReserve(t, slow, 0, 50*time.Second, false)
 		pass(50 * time.Second)
 		expectReserve(t, slow, 0, 0, true)
-		fast := NewRate(closedClient(t), "p:", "m1", 5000, 0) // no number of workers: one
+		fast := NewRate(closedClient(t), "p:", "m1", 5000, 0, 0) // no number of workers: one
 		expectReserve(t, fast, forever, 0, true)
 		expectReserve(t, fast, forever, 200*time.Microsecond, true)
 	})
@@ -285,7 +285,7 @@ func TestRateAlone(t *testing.T) {
 // afterwards.
 func TestRateComesBack(t *testing.T) {
 	mini := frozen(t)
-	r := NewRate(client(t, mini.Addr()), "p:", "m1", 0.001, 1000)
+	r := NewRate(client(t, mini.Addr()), "p:", "m1", 0.001, 1000, 0)
 	const shared, alone = 1000 * time.Second, 1e6 * time.Second
 	expectReserve(t, r, forever, 0, true)
 	expectReserve(t, r, forever, shared, true)
@@ -302,7 +302,7 @@ func TestRateComesBack(t *testing.T) {
 // make everybody wait for the difference.
 func TestRateClockStepsBack(t *testing.T) {
 	mini := frozen(t)
-	r := NewRate(client(t, mini.Addr()), "p:", "m1", 10, 1)
+	r := NewRate(client(t, mini.Addr()), "p:", "m1", 10, 1, 0)
 	expectReserve(t, r, forever, 0, true)
 	expectReserve(t, r, time.Second, 100*time.Millisecond, true)
 	mini.SetTime(epoch.Add(-10 * time.Minute))

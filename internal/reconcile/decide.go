@@ -57,8 +57,14 @@ func Decide(c Case) Decision {
 	if c.flowConflict() {
 		return review(ReasonFlowConflict)
 	}
+	if c.Stage.tier() && c.Last != nil {
+		return c.registered()
+	}
 	if c.says(callback.Submitted) {
 		return Decision{Verdict: Ignore, Reason: ReasonStale}
+	}
+	if c.Answer.Unanswered {
+		return review(ReasonUnanswered)
 	}
 	if c.Answer.OtherOrder {
 		return review(ReasonOtherOrder)
@@ -67,7 +73,7 @@ func Decide(c Case) Decision {
 		return c.again(ReasonUnreadable)
 	}
 	if !c.Answer.Found {
-		return c.again(ReasonNotFound)
+		return c.open(ReasonNotFound, ReasonNotFound)
 	}
 	if c.platOrderDiffers() {
 		return review(ReasonPlatOrder)
@@ -78,10 +84,40 @@ func Decide(c Case) Decision {
 	case callback.Failed:
 		return c.decideFailed()
 	default:
-		if c.Callback == nil {
-			return Decision{Verdict: Ignore, Reason: ReasonOpen}
-		}
-		return c.again(ReasonLagging)
+		return c.open(ReasonOpen, ReasonLagging)
+	}
+}
+
+// open: the query says nothing final. A callback, or what was told before, may be
+// ahead of it; where there is neither, nobody has paid so far, and the sweep
+// says so once it has asked for the last time. A payout is for a person then:
+// expired would invite to pay again what may still go out.
+func (c Case) open(unpaid, behind Reason) Decision {
+	switch {
+	case c.Callback != nil || c.Last != nil:
+		return c.again(behind)
+	case c.Stage != StageLastTier:
+		return Decision{Verdict: Ignore, Reason: unpaid}
+	case c.Order.Flow == events.FlowPay:
+		return review(unpaid)
+	default:
+		return emit(events.OutcomeExpired, unpaid, false)
+	}
+}
+
+// registered: downstream heard an outcome and the sweep asks only about orders
+// without one. The registration may have come after the event, though, and is
+// compared with it then (gateway page, "Order states").
+func (c Case) registered() Decision {
+	last := c.Last.payment()
+	paid := last.Outcome == events.OutcomeSettled || last.Outcome == events.OutcomeReversed
+	switch {
+	case paid && c.submissionUnusable():
+		return review(ReasonSubmission)
+	case paid && c.submittedAmountDiffers(last.Amount):
+		return review(ReasonAmountMismatch)
+	default:
+		return Decision{Verdict: Ignore, Reason: ReasonDuplicate}
 	}
 }
 
@@ -242,8 +278,12 @@ func (c Case) repeats(contradicted bool) Decision {
 	}
 }
 
-// again looks again while the budget lasts, and then asks a person.
+// again looks again while the budget lasts, and then asks a person. A tier of
+// the sweep leaves it to the next one.
 func (c Case) again(reason Reason) Decision {
+	if c.Stage == StageTier {
+		return Decision{Verdict: Ignore, Reason: reason}
+	}
 	if c.Attempts.Total()+1 >= c.Budget {
 		return review(reason)
 	}

@@ -38,6 +38,9 @@ func drawCase(t *rapid.T) reconcile.Case {
 	}
 	c.Merchant.TrustSignedReverse = rapid.Bool().Draw(t, "trust")
 	c.Merchant.RequireSubmitted = map[events.Flow]bool{events.FlowPay: rapid.Bool().Draw(t, "required")}
+	c.Stage = rapid.SampledFrom([]reconcile.Stage{
+		reconcile.StageCallback, reconcile.StageCallback, reconcile.StageTier, reconcile.StageLastTier, reconcile.StageLookBack,
+	}).Draw(t, "stage")
 	drawCallback(t, &c)
 	drawAnswer(t, &c)
 	drawLast(t, &c)
@@ -109,16 +112,16 @@ func TestDecideProperties(t *testing.T) {
 			t.Fatalf("%+v: an outcome without emitting, or the reverse", d)
 		}
 		for rule, broken := range map[string]bool{
-			"settled on less than agreement":      d.Outcome == events.OutcomeSettled && !maySettle(c),
-			"failed on less than agreement":       d.Outcome == events.OutcomeFailed && !mayFail(c),
-			"reversed on too little":              d.Outcome == events.OutcomeReversed && !mayReverse(c),
-			"expired is the sweep's":              d.Outcome == events.OutcomeExpired,
-			"agreed without agreement":            d.Agreed && !agree(c),
-			"nothing was found, but something is": d.Verdict == reconcile.Emit && !c.Answer.Found,
-			"a spent budget asks again":           d.Verdict == reconcile.Retry && d.Reason != reconcile.ReasonByQuery && c.Attempts != nil,
-			"duplicate of nothing":                d.Reason == reconcile.ReasonDuplicate && c.Last == nil,
-			"a reversal is dropped":               d.Verdict == reconcile.Ignore && d.Reason != reconcile.ReasonDuplicate && c.Callback != nil && c.Callback.Reverse,
-			"the other flow's event is taken":     c.Last != nil && lastOf(c).Flow != c.Order.Flow && d.Reason != reconcile.ReasonFlowConflict,
+			"settled on less than agreement":       d.Outcome == events.OutcomeSettled && !maySettle(c),
+			"failed on less than agreement":        d.Outcome == events.OutcomeFailed && !mayFail(c),
+			"reversed on too little":               d.Outcome == events.OutcomeReversed && !mayReverse(c),
+			"expired while somebody may have paid": d.Outcome == events.OutcomeExpired && !mayExpire(c),
+			"agreed without agreement":             d.Agreed && !agree(c),
+			"nothing was found, but something is":  d.Verdict == reconcile.Emit && d.Outcome != events.OutcomeExpired && !c.Answer.Found,
+			"a spent budget asks again":            d.Verdict == reconcile.Retry && d.Reason != reconcile.ReasonByQuery && c.Attempts != nil,
+			"duplicate of nothing":                 d.Reason == reconcile.ReasonDuplicate && c.Last == nil,
+			"a reversal is dropped":                c.Stage == reconcile.StageCallback && d.Verdict == reconcile.Ignore && d.Reason != reconcile.ReasonDuplicate && c.Callback != nil && c.Callback.Reverse,
+			"the other flow's event is taken":      c.Last != nil && lastOf(c).Flow != c.Order.Flow && d.Reason != reconcile.ReasonFlowConflict,
 		} {
 			if broken {
 				t.Fatalf("%s: %+v", rule, d)
@@ -190,6 +193,13 @@ func mayFail(c reconcile.Case) bool {
 	pushAgrees := c.Callback == nil || c.Callback.Status == callback.Failed && !c.Callback.Reverse
 	return c.Answer.Found && c.Answer.Status == callback.Failed && pushAgrees &&
 		lastIs(c, "", events.OutcomeExpired) && known(c) && samePlat(c)
+}
+
+// mayExpire: a collection that nobody says anything about, when the sweep gives
+// up.
+func mayExpire(c reconcile.Case) bool {
+	unpaid := !c.Answer.Found && !c.Answer.OtherOrder && !c.Answer.Unreadable || c.Answer.Found && c.Answer.Status == callback.Submitted
+	return c.Stage == reconcile.StageLastTier && c.Order.Flow == events.FlowCollect && unpaid && c.Callback == nil && c.Last == nil
 }
 
 func mayReverse(c reconcile.Case) bool {

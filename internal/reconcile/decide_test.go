@@ -133,6 +133,13 @@ func submittedUnusable(c *reconcile.Case) {
 
 func unreadable(c *reconcile.Case) { c.Answer = reconcile.Answer{Unreadable: true} }
 
+// The stages: without one of them it is a callback that is looked at.
+func atTier(c *reconcile.Case)      { c.Stage = reconcile.StageTier }
+func atLastTier(c *reconcile.Case)  { c.Stage = reconcile.StageLastTier }
+func lookingBack(c *reconcile.Case) { c.Stage = reconcile.StageLookBack }
+
+func unanswered(c *reconcile.Case) { c.Answer = reconcile.Answer{Unanswered: true} }
+
 func submittedOnOtherFlow(c *reconcile.Case) {
 	submitted("1000")(c)
 	c.Submitted.Flow = onOtherFlow(c.Order).Flow
@@ -325,7 +332,7 @@ var lines = map[string][]decideRow{
 	"query says the order does not exist": {
 		{name: "pushed", facts: facts(pushed(succ, "1000")), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 		{name: "failure pushed: it may have been created since", facts: facts(pushed(fail, "1000")), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
-		{name: "nobody pushed", facts: facts(), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
+		{name: "nobody pushed: the sweep's affair", facts: facts(), want: ignores(reconcile.ReasonNotFound, false)},
 		{name: "after settled", facts: facts(reversing(fail, "1000"), told(settledBefore), trusting), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 	},
 	"query answers with what can't be read": {
@@ -342,6 +349,45 @@ var lines = map[string][]decideRow{
 		{name: "success", facts: facts(pushed(succ, "1000"), paid("1000"), suffixed), want: reviews(reconcile.ReasonDuplicatePayment)},
 		{name: "failed", facts: facts(pushed(fail, "1000"), failed, suffixed), want: reviews(reconcile.ReasonDuplicatePayment)},
 		{name: "required", facts: facts(pushed(succ, "1000"), paid("1000"), suffixed, matchRequired), want: reviews(reconcile.ReasonDuplicatePayment)},
+	},
+	"the sweep, while it will ask again": {
+		{name: "paid", facts: facts(atTier, submitted("1000"), paid("1000")), want: settle(reconcile.ReasonConfirmed, false)},
+		{name: "failed", facts: facts(atTier, submitted("1000"), failed), want: emits(failedBefore, reconcile.ReasonConfirmed, false)},
+		{name: "another amount", facts: facts(atTier, submitted("999"), paid("1000")), want: reviews(reconcile.ReasonAmountMismatch)},
+		{name: "open", facts: facts(atTier, submitted("1000"), open), want: ignores(reconcile.ReasonOpen, false)},
+		{name: "not found", facts: facts(atTier, submitted("1000")), want: ignores(reconcile.ReasonNotFound, false)},
+		{name: "unreadable", facts: facts(atTier, submitted("1000"), unreadable), want: ignores(reconcile.ReasonUnreadable, false)},
+		{name: "a callback in review, still open", facts: facts(atTier, submitted("1000"), pushed(succ, "1000"), open), want: ignores(reconcile.ReasonLagging, false)},
+		{name: "a callback in review, agreed now", facts: facts(atTier, submitted("1000"), pushed(succ, "1000"), paid("1000")), want: settle(reconcile.ReasonConfirmed, true)},
+		{name: "a callback in review of another amount", facts: facts(atTier, submitted("1000"), pushed(succ, "999"), paid("1000")), want: reviews(reconcile.ReasonAmountMismatch)},
+		{name: "a callback in review that the query contradicts", facts: facts(atTier, submitted("1000"), pushed(succ, "1000"), failed), want: ignores(reconcile.ReasonContradiction, false)},
+	},
+	"the sweep, for the last time": {
+		{name: "paid", facts: facts(atLastTier, submitted("1000"), paid("1000")), want: settle(reconcile.ReasonConfirmed, false)},
+		{name: "open collection", flow: events.FlowCollect, facts: facts(atLastTier, submitted("1000"), open), want: emits(expiredBefore, reconcile.ReasonOpen, false)},
+		{name: "open payout", flow: events.FlowPay, facts: facts(atLastTier, submitted("1000"), open), want: reviews(reconcile.ReasonOpen)},
+		{name: "collection not found", flow: events.FlowCollect, facts: facts(atLastTier, submitted("1000")), want: emits(expiredBefore, reconcile.ReasonNotFound, false)},
+		{name: "payout not found", flow: events.FlowPay, facts: facts(atLastTier, submitted("1000")), want: reviews(reconcile.ReasonNotFound)},
+		{name: "unreadable", facts: facts(atLastTier, submitted("1000"), unreadable), want: retries(reconcile.ReasonUnreadable), exhausted: reviews(reconcile.ReasonUnreadable)},
+		{name: "unanswered", facts: facts(atLastTier, submitted("1000"), unanswered), want: reviews(reconcile.ReasonUnanswered)},
+		{name: "a callback in review, still open", facts: facts(atLastTier, submitted("1000"), pushed(succ, "1000"), open), want: retries(reconcile.ReasonLagging), exhausted: reviews(reconcile.ReasonLagging)},
+	},
+	"the sweep, a registration later than the event": {
+		{name: "settled, same amount", facts: facts(atTier, submitted("1000"), paid("1000"), told(settledBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
+		{name: "settled, another amount", facts: facts(atTier, submitted("999"), paid("1000"), told(settledBefore)), want: reviews(reconcile.ReasonAmountMismatch)},
+		{name: "reversed, another amount", facts: facts(atLastTier, submitted("999"), told(reversedBefore)), want: reviews(reconcile.ReasonAmountMismatch)},
+		{name: "another currency", facts: facts(atTier, submittedInDollars, told(settledBefore)), want: reviews(reconcile.ReasonSubmission)},
+		{name: "the other flow", facts: facts(atTier, submittedOnOtherFlow, told(settledBefore)), want: reviews(reconcile.ReasonFlowConflict)},
+		{name: "failed, another amount", facts: facts(atTier, submitted("999"), paid("1000"), told(failedBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
+		{name: "expired", facts: facts(atLastTier, submitted("1000"), paid("1000"), told(expiredBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
+	},
+	"the look back at a settled order": {
+		{name: "still settled", facts: facts(lookingBack, submitted("1000"), paid("1000"), told(settledBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
+		{name: "failed now", facts: facts(lookingBack, failed, told(settledBefore)), want: retries(reconcile.ReasonByQuery), exhausted: emits(reversedBefore, reconcile.ReasonByQuery, false)},
+		{name: "failed now, with a reversal in review", facts: facts(lookingBack, reversing(fail, "1000"), failed, told(settledBefore)), want: emits(reversedBefore, reconcile.ReasonReverse, true)},
+		{name: "open now", facts: facts(lookingBack, open, told(settledBefore)), want: retries(reconcile.ReasonLagging), exhausted: reviews(reconcile.ReasonLagging)},
+		{name: "not found now", facts: facts(lookingBack, told(settledBefore)), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
+		{name: "another amount", facts: facts(lookingBack, paid("999"), told(settledBefore)), want: reviews(reconcile.ReasonChanged)},
 	},
 	"match: required, never submitted": {
 		{name: "success", facts: facts(pushed(succ, "1000"), paid("1000"), matchRequired), want: retries(reconcile.ReasonUnregistered), exhausted: reviews(reconcile.ReasonUnregistered)},

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/settlehook/settlehook/internal/callback"
@@ -67,7 +68,7 @@ func (w *work) review(c caseFile) (events.Event, error) {
 func (w *work) resolved(review, told Entry) (events.Event, error) {
 	p := review.payment()
 	p.Supersedes = ""
-	p.Via = events.ViaCallback
+	p.Via = w.d.Stage.Via()
 	r := events.Resolved{
 		Payment: p, Case: review.Event.Data.(events.Review).Case,
 		By: resolver, Why: "the order query confirmed the outcome", ResultingEvent: told.Event.ID,
@@ -92,21 +93,20 @@ func (w *work) envelope(c caseFile, data events.Data) (events.Event, error) {
 
 // payment is what all events of a case say.
 func (w *work) payment(c caseFile) events.Payment {
-	cb := c.Callback
 	p := events.Payment{
-		Via: events.ViaCallback, Match: c.match(), Flow: c.Order.Flow,
+		Via: w.d.Stage.Via(), Match: c.match(), Flow: c.Order.Flow,
 		Merchant: c.Merchant.ID, Account: c.Merchant.Account, OrderID: c.Order.OrderID,
 		PlatOrderID: c.Answer.PlatOrderID,
 		Amount:      c.Answer.Amount, Fee: c.Answer.Fee, Currency: c.Merchant.Currency,
 		BookingDate: events.BookingDate(c.Answer.At, c.Merchant.Location), LiveMode: !c.Answer.Sandbox,
-		UTR: c.Answer.UTR, Remark: cb.Remark,
-		Evidence: events.Evidence{
-			Fingerprint: cb.Fingerprint(), ReceivedAt: c.ReceivedAt, ConfirmedAt: c.Answer.At,
-			StreamSequence: w.d.StreamSequence, Callback: callbackEvidence(*cb), Query: queryEvidence(c.Answer),
-		},
+		UTR:      c.Answer.UTR,
+		Evidence: events.Evidence{ConfirmedAt: c.Answer.At, Query: queryEvidence(c.Answer)},
 	}
-	if p.PlatOrderID == "" {
-		p.PlatOrderID = cb.PlatOrderID
+	if cb := c.Callback; cb != nil {
+		p.Remark = cb.Remark
+		p.Evidence.Fingerprint, p.Evidence.Callback = cb.Fingerprint(), callbackEvidence(*cb)
+		p.Evidence.ReceivedAt, p.Evidence.StreamSequence = c.ReceivedAt, c.StreamSequence
+		p.PlatOrderID = cmp.Or(p.PlatOrderID, cb.PlatOrderID)
 	}
 	if c.Submitted != nil && !c.submissionUnusable() {
 		p.SubmittedAmount = c.Submitted.Amount
@@ -114,8 +114,10 @@ func (w *work) payment(c caseFile) events.Payment {
 	return p
 }
 
+// match counts the statements that agreed: the query's, and the callback's, the
+// submitted order's or both.
 func (c Case) match() events.Match {
-	if c.Submitted != nil && !c.submissionUnusable() {
+	if c.Callback != nil && c.Submitted != nil && !c.submissionUnusable() {
 		return events.ThreeWay
 	}
 	return events.TwoWay
@@ -176,7 +178,7 @@ func callbackEvidence(cb callback.Callback) *events.CallbackEvidence {
 }
 
 func queryEvidence(a Answer) *events.QueryEvidence {
-	if a.OtherOrder || a.Unreadable {
+	if a.OtherOrder || a.Unreadable || a.Unanswered {
 		return nil // it said nothing about this order
 	}
 	if !a.Found {

@@ -31,7 +31,10 @@ type Answer struct {
 	OtherOrder bool
 	// Unreadable says that the gateway answered with an order that can't be
 	// read; nothing else in it counts.
-	Unreadable  bool
+	Unreadable bool
+	// Unanswered says that the gateway was asked for as long as the sweep asks,
+	// and never answered; nothing else in it counts.
+	Unanswered  bool
 	PlatOrderID string
 	Status      callback.Status
 	Amount      events.Amount
@@ -78,7 +81,8 @@ type Submitted struct {
 type Case struct {
 	Merchant Merchant
 	Order    events.Order
-	// Callback is nil when nobody pushed and the sweep asks.
+	Stage    Stage
+	// Callback is nil when the sweep asks and no open review holds one.
 	Callback *callback.Callback
 	// StreamSequence is the callback's in CALLBACKS: the order in which
 	// callbacks came, by no machine's clock.

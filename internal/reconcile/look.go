@@ -54,10 +54,7 @@ func (w *work) decide(ctx context.Context, c *caseFile) error {
 // look gathers the case. The query and the reads run side by side: the reads
 // hide behind the gateway's latency.
 func (w *work) look(ctx context.Context) (caseFile, error) {
-	c := caseFile{Case: Case{
-		Merchant: w.d.Merchant, Order: w.d.Order, Callback: &w.d.Callback, ReceivedAt: w.d.ReceivedAt,
-		StreamSequence: w.d.StreamSequence, Budget: w.cfg.Attempts, Attempts: w.attempts,
-	}}
+	c := w.open()
 	known := make(chan knowledge, 1)
 	go func() { known <- w.recall(ctx) }()
 	err := w.query(ctx, &c)
@@ -66,7 +63,22 @@ func (w *work) look(ctx context.Context) (caseFile, error) {
 		return c, err
 	}
 	c.Submitted, c.SuffixOf, c.reviews = k.submitted, k.suffixOf, k.reviews
+	if c.Callback == nil {
+		c.recallCallback()
+	}
 	return c, k.err
+}
+
+// open begins the case of this piece of work.
+func (w *work) open() caseFile {
+	c := caseFile{Case: Case{
+		Merchant: w.d.Merchant, Order: w.d.Order, Stage: w.d.Stage, Last: w.last,
+		Budget: w.cfg.Attempts, Attempts: w.attempts,
+	}, lastRead: w.d.Stage != StageCallback}
+	if w.d.Stage == StageCallback {
+		c.Callback, c.ReceivedAt, c.StreamSequence = &w.d.Callback, w.d.ReceivedAt, w.d.StreamSequence
+	}
+	return c
 }
 
 // caseFile is a case with what only the emission needs.

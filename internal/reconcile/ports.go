@@ -9,19 +9,26 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// Delivery is one callback as the worker got it from the CALLBACKS stream.
+// Delivery is one piece of work: a callback as the worker got it from the
+// CALLBACKS stream, or an order whose turn in the sweep has come ([Due]).
 type Delivery struct {
 	Merchant       Merchant
 	Order          events.Order
-	Callback       callback.Callback
-	ReceivedAt     time.Time // when the receiver took it
-	StreamSequence uint64    // in CALLBACKS
-	Deliveries     uint64    // 1 for the first
+	Stage          Stage
+	Callback       callback.Callback // with StageCallback
+	ReceivedAt     time.Time         // when the receiver took it, or the order was due
+	StreamSequence uint64            // of the callback in CALLBACKS; 0 in the sweep
+	Deliveries     uint64            // 1 for the first
+	Tier           string            // of the sweep; empty for a callback
 }
 
 // ClaimKey is one piece of work: an order, on its flow, with what the callback
-// says. Repeats of a push share it; a push that says something else does not.
+// says, or with the tier of the sweep. Repeats of a push share it; a push that
+// says something else does not.
 func (d Delivery) ClaimKey() string {
+	if d.Stage != StageCallback {
+		return "sweep/" + d.Tier + "/" + string(d.Order.Flow) + "/" + d.Order.Merchant + "/" + d.Order.OrderID
+	}
 	return d.Callback.MessageID(string(d.Order.Flow), d.Order.Merchant)
 }
 
@@ -80,13 +87,17 @@ type Gateway interface {
 // Unavailable says that the gateway could not be asked, or did not answer the
 // question. It spends no attempt.
 type Unavailable struct {
-	Cause string        // short, stable, for metrics: "rate", "breaker_open", "transport", …
+	Cause string        // short, stable, for metrics: [CauseRate], "breaker_open", "transport", …
 	After time.Duration // when it is worth asking again; 0 = unknown
 	// NotAsked says that it is on our side: the rate, or a gateway that is left
 	// alone. The callback has not had its turn yet.
 	NotAsked bool
 	Err      error
 }
+
+// CauseRate is the [Unavailable] cause of a question that waits for its turn in
+// the query rate: it says nothing about the gateway.
+const CauseRate = "rate"
 
 func (e *Unavailable) Error() string {
 	if e.Err == nil {

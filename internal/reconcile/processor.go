@@ -66,6 +66,7 @@ func (p *Processor) Process(ctx context.Context, d Delivery) Result {
 type work struct {
 	*Processor
 	d          Delivery
+	last       *Entry // in the sweep: the ledger's last event before the look
 	key, token string
 	attempts   Attempts
 	res        Result
@@ -142,6 +143,10 @@ const finishTimeout = 2 * time.Second
 // or no redelivery can help.
 func (w *work) fail(err error) {
 	w.res.Err = err
+	if w.d.Stage != StageCallback {
+		w.failSweep(err)
+		return
+	}
 	cause, after := "ledger", time.Duration(0)
 	var unavailable *Unavailable
 	var unfit *unfitError
@@ -161,7 +166,7 @@ func (w *work) fail(err error) {
 		w.res.Disposition, w.res.Cause = Park, "expired"
 		return
 	}
-	w.redeliver(cause, max(after, w.backoff(int(min(w.d.Deliveries, 64))-1)))
+	w.redeliver(cause, max(after, w.backoffByDelivery()))
 }
 
 // givenUp: the callback is old, and was tried often enough. One that lay in the
@@ -189,6 +194,9 @@ func (w *work) backoff(n int) time.Duration {
 	}
 	return time.Duration(float64(d) * (0.8 + 0.4*w.random.Float64()))
 }
+
+// backoffByDelivery grows with every delivery, for what counts no attempt.
+func (w *work) backoffByDelivery() time.Duration { return w.backoff(int(min(w.d.Deliveries, 64)) - 1) }
 
 // heldDelay is short: whoever holds the claim is usually done in milliseconds.
 func (w *work) heldDelay() time.Duration {

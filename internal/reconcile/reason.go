@@ -36,13 +36,14 @@ const (
 	ReasonChanged          Reason = "changed"             // amount, fee or platform order changed after settled
 	ReasonPaidAfterFailed  Reason = "paid_after_failed"   // a payout succeeded after downstream heard failed
 	ReasonDuplicatePayment Reason = "duplicate_payment"   // unregistered X_1 where X is known
+	ReasonUnanswered       Reason = "unanswered"          // the gateway never answered the sweep
 )
 
 // Reasons of doing nothing.
 const (
 	ReasonDuplicate Reason = "duplicate" // downstream heard this already
 	ReasonStale     Reason = "stale"     // older than what the ledger says, or not final
-	ReasonOpen      Reason = "open"      // nobody pushed and the order is not final
+	ReasonOpen      Reason = "open"      // nobody pushed and the order is not final (expired or a review at the end)
 )
 
 // standsIn reports whether a review of this reason stood in for an outcome
@@ -51,7 +52,7 @@ const (
 // happens later.
 func (r Reason) standsIn() bool {
 	switch r {
-	case ReasonLagging, ReasonNotFound, ReasonUnreadable, ReasonSubmission, ReasonContradiction, ReasonUnregistered,
+	case ReasonLagging, ReasonOpen, ReasonNotFound, ReasonUnanswered, ReasonUnreadable, ReasonSubmission, ReasonContradiction, ReasonUnregistered,
 		ReasonAmountMismatch, ReasonNoAmount, ReasonOtherOrder, ReasonPlatOrder:
 		return true
 	default:

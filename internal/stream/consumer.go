@@ -83,7 +83,7 @@ func (c *Consumer) once(intake, work context.Context) error {
 	if err != nil {
 		return err // intake is over
 	}
-	cons, err := openReconciler(intake, c.js, c.cfg.Durable)
+	cons, err := openDurable(intake, c.js, Callbacks, c.cfg.Durable)
 	if err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func TestParkingFails(t *testing.T) {
 func TestParkedOnce(t *testing.T) {
 	b := newStreams(t)
 	b.store(t, "m1", 1)
-	cons, err := openReconciler(within(t), b.js, Reconciler("m1", 10, 30*time.Second))
+	cons, err := openDurable(within(t), b.js, Callbacks, Reconciler("m1", 10, 30*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

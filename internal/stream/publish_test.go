@@ -155,7 +155,7 @@ func TestTrail(t *testing.T) {
 		}
 		return stored != ""
 	})
-	const want = `trail.v1.pay.m1001.` + `%s {"at":"2026-05-04T12:00:01Z","flow":"pay","merchant":"m1001","orderId":"A1","verdict":"retry",` +
+	const want = `trail.v1.pay.m1001.` + `%s {"at":"2026-05-04T12:00:01Z","flow":"pay","merchant":"m1001","orderId":"A1","via":"callback","verdict":"retry",` +
 		`"reason":"lagging","attempt":1,"fingerprint":"s1-r0-1000","receivedAt":"2026-05-04T12:00:00Z","streamSequence":1,` +
 		`"deliveries":2,"query":{"status":0,"amount":"0","fee":"0","platOrderId":"P1"},"error":"two lines"}`
 	if diff := cmp.Diff(fmt.Sprintf(want, events.Bucket("A1")), stored); diff != "" {

@@ -36,7 +36,16 @@ func hint(err error) error {
 
 // SetupReconciler creates or updates one merchant's durable.
 func SetupReconciler(ctx context.Context, js jetstream.JetStream, want jetstream.ConsumerConfig) error {
-	if _, err := js.CreateOrUpdateConsumer(ctx, Callbacks, want); err != nil {
+	return setupDurable(ctx, js, Callbacks, want)
+}
+
+// SetupSweeper creates or updates one merchant's durable in a tier of the sweep.
+func SetupSweeper(ctx context.Context, js jetstream.JetStream, want SweepDurable) error {
+	return setupDurable(ctx, js, want.Stream, want.Config)
+}
+
+func setupDurable(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig) error {
+	if _, err := js.CreateOrUpdateConsumer(ctx, stream, want); err != nil {
 		return fmt.Errorf("set up consumer %s: %w", want.Durable, err)
 	}
 	return nil
@@ -81,7 +90,7 @@ func (d MerchantDurable) Removed() bool { return d.config.Metadata[metadataRemov
 
 // Verify refuses a durable that breaks a guarantee, as its opening does.
 func (d MerchantDurable) Verify(want jetstream.ConsumerConfig) error {
-	return verifyConsumer(want, d.config)
+	return verifyConsumer(Callbacks, want, d.config)
 }
 
 // Durables lists the merchants' durables.
@@ -103,19 +112,19 @@ func Durables(ctx context.Context, js jetstream.JetStream) ([]MerchantDurable, e
 	return found, nil
 }
 
-// openReconciler returns a merchant's durable. One that is missing, since the
+// openDurable returns a merchant's durable. One that is missing, since the
 // merchant came into the file after the set-up, is created; one that breaks a
 // guarantee is refused.
-func openReconciler(ctx context.Context, js jetstream.JetStream, want jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	c, err := js.Consumer(ctx, Callbacks, want.Durable)
+func openDurable(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	c, err := js.Consumer(ctx, stream, want.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		c, err = js.CreateConsumer(ctx, Callbacks, want)
+		c, err = js.CreateConsumer(ctx, stream, want)
 		if errors.Is(err, jetstream.ErrConsumerExists) {
-			c, err = js.Consumer(ctx, Callbacks, want.Durable) // another worker was first
+			c, err = js.Consumer(ctx, stream, want.Durable) // another worker was first
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open consumer %s: %w", want.Durable, err)
 	}
-	return c, verifyConsumer(want, c.CachedInfo().Config)
+	return c, verifyConsumer(stream, want, c.CachedInfo().Config)
 }

@@ -232,14 +232,14 @@ func TestVerifyConsumer(t *testing.T) {
 		t.Run(test.field, func(t *testing.T) {
 			got := want
 			test.change(&got)
-			if diff := cmp.Diff([]string{Callbacks + " " + test.field}, fieldsOf(t, verifyConsumer(want, got))); diff != "" {
+			if diff := cmp.Diff([]string{Callbacks + " " + test.field}, fieldsOf(t, verifyConsumer(Callbacks, want, got))); diff != "" {
 				t.Errorf("fields named (-want +got):\n%s", diff)
 			}
 		})
 	}
 	more := want
 	more.AckWait, more.MaxAckPending, more.Description = time.Minute, 5000, "ours"
-	if err := verifyConsumer(want, more); err != nil {
+	if err := verifyConsumer(Callbacks, want, more); err != nil {
 		t.Errorf("what weakens nothing is refused: %v", err)
 	}
 }
@@ -250,7 +250,7 @@ func TestOpenReconciler(t *testing.T) {
 	b := newStreams(t)
 	want := Reconciler("m1", 10, 30*time.Second)
 	for range 2 {
-		c, err := openReconciler(within(t), b.js, want)
+		c, err := openDurable(within(t), b.js, Callbacks, want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,14 +263,14 @@ func TestOpenReconciler(t *testing.T) {
 	if err := SetupReconciler(within(t), b.js, weak); err != nil {
 		t.Fatal(err)
 	}
-	_, err := openReconciler(within(t), b.js, want)
+	_, err := openDurable(within(t), b.js, Callbacks, want)
 	if diff := cmp.Diff([]string{Callbacks + " ack_wait", Callbacks + " max_deliver"}, fieldsOf(t, err)); diff != "" {
 		t.Errorf("fields named (-want +got):\n%s", diff)
 	}
 	if err := SetupReconciler(within(t), b.js, want); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openReconciler(within(t), b.js, want); err != nil {
+	if _, err := openDurable(within(t), b.js, Callbacks, want); err != nil {
 		t.Errorf("mended, and still refused: %v", err)
 	}
 }

@@ -31,12 +31,14 @@ type Look struct {
 	Flow           events.Flow           `json:"flow"`
 	Merchant       string                `json:"merchant"`
 	OrderID        string                `json:"orderId"`
-	Verdict        string                `json:"verdict"` // retry, ignore, or none when nothing could be decided
+	Via            events.Via            `json:"via"`            // callback, or sweep
+	Tier           string                `json:"tier,omitempty"` // of the sweep
+	Verdict        string                `json:"verdict"`        // retry, ignore, or none when nothing could be decided
 	Reason         reconcile.Reason      `json:"reason,omitempty"`
 	Attempt        int                   `json:"attempt"` // conclusive looks before this one
-	Fingerprint    string                `json:"fingerprint"`
-	ReceivedAt     time.Time             `json:"receivedAt"`
-	StreamSequence uint64                `json:"streamSequence"`
+	Fingerprint    string                `json:"fingerprint,omitempty"`
+	ReceivedAt     time.Time             `json:"receivedAt"` // of the callback; in the sweep, when the order was due
+	StreamSequence uint64                `json:"streamSequence,omitzero"`
 	Deliveries     uint64                `json:"deliveries"`
 	Query          *events.QueryEvidence `json:"query,omitempty"`
 	Error          string                `json:"error,omitempty"`
@@ -48,8 +50,11 @@ func (t *TrailLog) Record(l reconcile.Look) {
 	look := Look{
 		At: l.At.UTC(), Flow: d.Order.Flow, Merchant: d.Order.Merchant, OrderID: d.Order.OrderID,
 		Verdict: l.Decision.Verdict.String(), Reason: l.Decision.Reason, Attempt: l.Attempts,
-		Fingerprint: d.Callback.Fingerprint(), ReceivedAt: d.ReceivedAt.UTC(),
+		Via: d.Stage.Via(), Tier: d.Tier, ReceivedAt: d.ReceivedAt.UTC(),
 		StreamSequence: d.StreamSequence, Deliveries: d.Deliveries, Query: l.Query(),
+	}
+	if d.Stage == reconcile.StageCallback {
+		look.Fingerprint = d.Callback.Fingerprint()
 	}
 	if l.Err != nil {
 		look.Error = oneLine(l.Err.Error())

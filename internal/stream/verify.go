@@ -139,8 +139,8 @@ func present(there bool) string {
 	return "none"
 }
 
-// verifyConsumer refuses a durable that would lose or starve callbacks.
-func verifyConsumer(want, got jetstream.ConsumerConfig) error {
+// verifyConsumer refuses a durable that would lose or starve what it delivers.
+func verifyConsumer(stream string, want, got jetstream.ConsumerConfig) error {
 	rules := []rule{
 		{"filter_subject", want.FilterSubject, got.FilterSubject, "callbacks would go unread"},
 		{"deliver_policy", want.DeliverPolicy, got.DeliverPolicy, "callbacks from before would go unread"},
@@ -156,14 +156,14 @@ func verifyConsumer(want, got jetstream.ConsumerConfig) error {
 	for _, r := range rules {
 		if r.want != r.got {
 			errs = append(errs, &TopologyError{
-				Stream: Callbacks, Consumer: want.Durable, Field: r.field,
+				Stream: stream, Consumer: want.Durable, Field: r.field,
 				Want: fmt.Sprint(r.want), Got: fmt.Sprint(r.got), Why: r.why,
 			})
 		}
 	}
 	if got.AckWait < want.AckWait {
 		errs = append(errs, &TopologyError{
-			Stream: Callbacks, Consumer: want.Durable, Field: "ack_wait",
+			Stream: stream, Consumer: want.Durable, Field: "ack_wait",
 			Want: "at least " + want.AckWait.String(), Got: got.AckWait.String(), Why: "a callback would be delivered again while it is worked on",
 		})
 	}

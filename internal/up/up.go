@@ -94,7 +94,7 @@ func start(ctx context.Context, c Config) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = app.Setup(ctx, s.js, c.Up.Topology, merchants); err != nil {
+	if err = app.Setup(ctx, s.js, c.Up.Topology, c.Up.Sweep, merchants); err != nil {
 		return nil, err
 	}
 	if s.tail, err = tail.Open(ctx, s.js, c.Out); err != nil {

@@ -145,7 +145,7 @@ func (w *world) setUp(merchantsFile string) {
 	if w.js, err = jetstream.New(w.nc); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := app.Setup(w.t.Context(), w.js, cfg.Topology, w.merchants); err != nil {
+	if err := app.Setup(w.t.Context(), w.js, cfg.Topology, cfg.Sweep, w.merchants); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -77,7 +77,17 @@ func (w *World) Worker(name string, seed uint64, cfg reconcile.Config, hook Hook
 
 // Deliver takes one delivery to its end, or to the crash of the process, which
 // is started anew then and remembers nothing.
-func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (res reconcile.Result, crash *Crash) {
+func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (reconcile.Result, *Crash) {
+	return w.survive(func() reconcile.Result { return w.processor.Process(ctx, d) })
+}
+
+// Sweep takes one turn of an order in the sweep to its end, or to the crash of
+// the process, as Deliver does.
+func (w *Worker) Sweep(ctx context.Context, due reconcile.Due) (reconcile.Result, *Crash) {
+	return w.survive(func() reconcile.Result { return w.processor.Sweep(ctx, due) })
+}
+
+func (w *Worker) survive(work func() reconcile.Result) (res reconcile.Result, crash *Crash) {
 	defer func() {
 		if r := recover(); r != nil {
 			c, ours := r.(Crash)
@@ -87,7 +97,7 @@ func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (res reconci
 			res, crash, w.processor = reconcile.Result{}, &c, w.start()
 		}
 	}()
-	return w.processor.Process(ctx, d), nil
+	return work(), nil
 }
 
 // Finish plays the stream's part: it delivers until the callback is
@@ -95,10 +105,24 @@ func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (res reconci
 // redelivery takes. It returns what came of every delivery; a crash leaves the
 // zero Result.
 func (w *Worker) Finish(ctx context.Context, d reconcile.Delivery, n int) []reconcile.Result {
+	return w.repeat(n, func() (reconcile.Result, *Crash) {
+		d.Deliveries++
+		return w.Deliver(ctx, d)
+	})
+}
+
+// FinishSweep is Finish for a turn in the sweep.
+func (w *Worker) FinishSweep(ctx context.Context, due reconcile.Due, n int) []reconcile.Result {
+	return w.repeat(n, func() (reconcile.Result, *Crash) {
+		due.Deliveries++
+		return w.Sweep(ctx, due)
+	})
+}
+
+func (w *Worker) repeat(n int, turn func() (reconcile.Result, *Crash)) []reconcile.Result {
 	var results []reconcile.Result
 	for range n {
-		d.Deliveries++
-		res, crash := w.Deliver(ctx, d)
+		res, crash := turn()
 		results = append(results, res)
 		switch {
 		case crash != nil:

@@ -1,0 +1,30 @@
+package reconcile
+
+import "github.com/settlehook/settlehook/pkg/events"
+
+// Stage is how settlehook comes to look at an order.
+type Stage uint8
+
+// The stages of an order's life.
+const (
+	// StageCallback: the gateway pushed.
+	StageCallback Stage = iota
+	// StageTier: nobody pushed, the sweep asks, and will ask again.
+	StageTier
+	// StageLastTier: the sweep asks for the last time.
+	StageLastTier
+	// StageLookBack: the order settled a while ago, and the sweep asks whether
+	// it was reversed without a word.
+	StageLookBack
+)
+
+// tier: the sweep asks about an order that has no outcome.
+func (s Stage) tier() bool { return s == StageTier || s == StageLastTier }
+
+// Via is what events say about the stage.
+func (s Stage) Via() events.Via {
+	if s == StageCallback {
+		return events.ViaCallback
+	}
+	return events.ViaSweep
+}

@@ -1,0 +1,174 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// Due is an order whose turn in the sweep has come.
+type Due struct {
+	Merchant Merchant
+	Order    events.Order
+	Stage    Stage  // StageTier, StageLastTier or StageLookBack
+	Tier     string // names the turn in claims, metrics and the trail
+	// Since is when the turn came. A last tier or look-back that gets no answer
+	// goes on for ParkAfter from there.
+	Since time.Time
+	// Sequence is, in StageLookBack, the settled event's in PAYMENTS.
+	Sequence   uint64
+	Deliveries uint64 // 1 for the first
+}
+
+// Sweep looks at an order that is due, in the steps of [Processor.Process]. It
+// asks only where it can change anything: where downstream has heard no
+// outcome, or heard settled a while ago. The result is Acknowledge or
+// Redeliver, never Park: an order stays in ORDERS whatever happens.
+func (p *Processor) Sweep(ctx context.Context, due Due) Result {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Lease)
+	defer cancel()
+
+	w := &work{Processor: p, token: p.random.Token(), d: Delivery{
+		Merchant: due.Merchant, Order: due.Order, Stage: due.Stage, Tier: due.Tier,
+		ReceivedAt: due.Since, Deliveries: due.Deliveries,
+	}}
+	w.key = w.d.ClaimKey()
+	if ask, err := w.standing(ctx, due.Sequence); err != nil {
+		w.fail(err)
+		return w.res
+	} else if !ask || !w.claim(ctx) {
+		return w.res
+	}
+	err := w.lookAndTell(ctx)
+	if w.unanswered(err) {
+		err = w.giveUp(ctx)
+	}
+	w.finish(ctx, err)
+	return w.res
+}
+
+// standing reads what stands in our own streams, and reports whether the
+// gateway has to be asked.
+func (w *work) standing(ctx context.Context, sequence uint64) (ask bool, err error) {
+	merchant, orderID := w.d.Order.Merchant, w.d.Order.OrderID
+	if w.last, err = w.ledger.Last(ctx, merchant, orderID); err != nil {
+		return false, fmt.Errorf("read the order's last event: %w", err)
+	}
+	w.res.Disposition = Acknowledge
+	if w.d.Stage == StageLookBack {
+		w.res.Cause = "superseded"
+		return w.last.sequence() == sequence, nil
+	}
+	submitted, err := w.orders.Submitted(ctx, merchant, orderID)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("read the submitted order: %w", err)
+	case submitted == nil:
+		w.res.Cause = "withdrawn"
+		return false, nil
+	case w.last == nil:
+		return true, nil
+	default:
+		w.res.Cause = "told"
+		return false, w.compare(ctx, submitted)
+	}
+}
+
+// compare holds the registration against the outcome that was told, which may
+// have come first. What the gateway said then is in the event: it is not asked.
+func (w *work) compare(ctx context.Context, submitted *Submitted) error {
+	c := w.open()
+	c.Submitted, c.Answer = submitted, answerBehind(w.last.payment())
+	w.res.Decision = Decide(c.Case)
+	refused, err := w.tell(ctx, c)
+	if err == nil && refused != nil {
+		err = fmt.Errorf("compare the registration: %w", ErrConflict)
+	}
+	return err
+}
+
+// answerBehind is the answer on which an event rests.
+func answerBehind(p events.Payment) Answer {
+	a := Answer{
+		Found: true, PlatOrderID: p.PlatOrderID, Status: callback.Failed,
+		Amount: p.Amount, Fee: p.Fee, UTR: p.UTR, Sandbox: !p.LiveMode, At: p.Evidence.ConfirmedAt,
+	}
+	if p.Outcome == events.OutcomeSettled {
+		a.Status = callback.Success
+	}
+	return a
+}
+
+// recallCallback brings back the callback of the newest open review: a person has
+// not judged it yet, so the sweep may not pass over what it said. Without it an
+// amount that callback and query disagree about would settle by itself.
+func (c *caseFile) recallCallback() {
+	var newest *events.Payment
+	for _, r := range c.reviews {
+		p := r.payment()
+		if p.Evidence.Callback == nil || newest != nil && p.Evidence.StreamSequence < newest.Evidence.StreamSequence {
+			continue
+		}
+		newest = &p
+	}
+	if newest == nil {
+		return
+	}
+	said := newest.Evidence.Callback
+	cb := callback.Callback{
+		OrderID: c.Order.OrderID, PlatOrderID: said.PlatOrderID, Status: callback.Status(said.Status), //nolint:gosec // 0, 1 or 2, as decoded
+		Reverse: said.Reverse, Remark: said.Remark,
+	}
+	cb.Amount, _ = said.Amount.Decimal()
+	cb.Fee, cb.FeeKnown = said.Fee.Decimal()
+	c.Callback, c.ReceivedAt, c.StreamSequence = &cb, newest.Evidence.ReceivedAt, newest.Evidence.StreamSequence
+}
+
+// unanswered: the last look, and the gateway has been silent for as long as the
+// sweep asks.
+func (w *work) unanswered(err error) bool {
+	var unavailable *Unavailable
+	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && unavailable.Cause != CauseRate && w.givenUp()
+}
+
+// giveUp puts an order before a person whose gateway never answered.
+func (w *work) giveUp(ctx context.Context) error {
+	c := w.open()
+	c.Answer = Answer{Unanswered: true, At: w.clock()}
+	k := w.recall(ctx)
+	if k.err != nil {
+		return k.err
+	}
+	c.Submitted, c.reviews = k.submitted, k.reviews
+	c.recallCallback()
+	w.res.Decision = Decide(c.Case)
+	refused, err := w.tell(ctx, c)
+	if err == nil && refused != nil {
+		err = fmt.Errorf("open review: %w", ErrConflict)
+	}
+	return err
+}
+
+// failSweep maps an error to the next turn: the next tier's, or this one's again.
+func (w *work) failSweep(err error) {
+	var unavailable *Unavailable
+	var unfit *unfitError
+	switch {
+	case errors.As(err, &unavailable) && unavailable.Cause == CauseRate:
+		w.redeliver("unavailable", max(unavailable.After, w.backoff(0)))
+	case errors.As(err, &unavailable) && w.d.Stage == StageTier:
+		w.res.Disposition, w.res.Cause = Acknowledge, "passed_on"
+	case errors.As(err, &unavailable) && w.d.Stage == StageLookBack && w.givenUp():
+		w.res.Disposition, w.res.Cause = Acknowledge, "unanswered"
+	case errors.As(err, &unavailable):
+		w.redeliver("unavailable", max(unavailable.After, w.backoffByDelivery()))
+	case errors.As(err, &unfit):
+		w.redeliver("unfit", w.cfg.RetryMax)
+	default:
+		w.redeliver("ledger", w.backoffByDelivery())
+	}
+}

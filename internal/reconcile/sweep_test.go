@@ -1,0 +1,184 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/reconcile/reconciletest"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// sweepOnce takes one turn, and expects that the process survives.
+func sweepOnce(t *testing.T, w *reconciletest.World, due reconcile.Due) reconcile.Result {
+	t.Helper()
+	due.Deliveries = max(due.Deliveries, 1)
+	res, crash := worker(w, "sweep").Sweep(t.Context(), due)
+	if crash != nil {
+		t.Fatalf("the worker crashed: %s", crash)
+	}
+	return res
+}
+
+func expectTurn(t *testing.T, res reconcile.Result, d reconcile.Disposition, cause string) {
+	t.Helper()
+	if res.Disposition != d || res.Cause != cause {
+		t.Fatalf("got %s %q (%v), want %s %q", res.Disposition, res.Cause, res.Err, d, cause)
+	}
+}
+
+// TestSweepAsksOnlyWhereNoOutcomeStands: what is told, withdrawn or superseded
+// costs no query.
+func TestSweepAsksOnlyWhereNoOutcomeStands(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before func(*testing.T, *reconciletest.World)
+		due    reconcile.Due
+		cause  string
+	}{
+		{"told", func(t *testing.T, w *reconciletest.World) { settledBeforeIt(t, w); submit(t, w, collectOrder, "1000") }, turn(collectOrder, reconcile.StageTier), "told"},
+		{"withdrawn", func(t *testing.T, w *reconciletest.World) {
+			submit(t, w, collectOrder, "1000")
+			if err := w.Orders.Withdraw(t.Context(), reconciletest.Withdrawal(collectOrder, "1000")); err != nil {
+				t.Fatal(err)
+			}
+		}, turn(collectOrder, reconcile.StageLastTier), "withdrawn"},
+		{"superseded", func(t *testing.T, w *reconciletest.World) {
+			settledBeforeIt(t, w)
+			w.Gateway.Says(reconciletest.OrderID, failedReply)
+			finish(t, worker(w, "reversal"), reconciletest.Reversal(collectOrder, "1000", reconciletest.Start))
+		}, lookBack(collectOrder), "superseded"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := reconciletest.NewWorld()
+			tt.before(t, w)
+			asked, told := w.Gateway.Asked(reconciletest.OrderID), len(w.Ledger.Entries())
+			expectTurn(t, sweepOnce(t, w, tt.due), reconcile.Acknowledge, tt.cause)
+			if n := w.Gateway.Asked(reconciletest.OrderID) - asked; n != 0 {
+				t.Errorf("the gateway was asked %d times", n)
+			}
+			if n := len(w.Ledger.Entries()) - told; n != 0 {
+				t.Errorf("%d events were told", n)
+			}
+		})
+	}
+}
+
+// TestSweepSaysSo: what the sweep tells names no callback, and two statements.
+func TestSweepSaysSo(t *testing.T) {
+	w := reconciletest.NewWorld()
+	submit(t, w, collectOrder, "1000")
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	sweepOnce(t, w, turn(collectOrder, reconcile.StageTier))
+	p := w.Ledger.Entries()[0].Event.Data.Common()
+	if p.Via != events.ViaSweep || p.Match != events.TwoWay || p.Evidence.Callback != nil || p.Evidence.StreamSequence != 0 ||
+		p.Evidence.Query == nil || !p.SubmittedAmount.Equal(events.MustParseAmount("1000")) {
+		t.Errorf("the event says %+v", p)
+	}
+}
+
+// TestUnreachableGatewayPassesOn: a tier leaves an order to the next one, the
+// last one goes on asking, and then asks a person.
+func TestUnreachableGatewayPassesOn(t *testing.T) {
+	for _, cause := range []string{"transport", "breaker_open", "anomaly"} {
+		t.Run(cause, func(t *testing.T) {
+			w := reconciletest.NewWorld()
+			submit(t, w, collectOrder, "1000")
+			w.Gateway.Says(reconciletest.OrderID, reconciletest.Down(cause))
+			expectTurn(t, sweepOnce(t, w, turn(collectOrder, reconcile.StageTier)), reconcile.Acknowledge, "passed_on")
+
+			last := turn(collectOrder, reconcile.StageLastTier)
+			last.Deliveries = 100
+			w.Clock.Advance(reconciletest.Config().ParkAfter)
+			expectTurn(t, sweepOnce(t, w, last), reconcile.Redeliver, "unavailable")
+			w.Clock.Advance(time.Second)
+			expectTurn(t, sweepOnce(t, w, last), reconcile.Acknowledge, "")
+			holds(t, w, "review unanswered ")
+
+			// It answers after all, and the order has a callback.
+			w.Gateway.Says(reconciletest.OrderID, paidReply)
+			finish(t, worker(w, "callback"), push(collectOrder, succ, "1000"))
+			if got := len(w.Ledger.Entries()); got != 3 {
+				t.Errorf("%d events, want the review, settled and resolved", got)
+			}
+		})
+	}
+}
+
+// TestSweepWaitsForTheRate: waiting for a turn in the rate says nothing about
+// the gateway, whichever tier it is.
+func TestSweepWaitsForTheRate(t *testing.T) {
+	for _, stage := range []reconcile.Stage{reconcile.StageTier, reconcile.StageLastTier} {
+		w := reconciletest.NewWorld()
+		submit(t, w, collectOrder, "1000")
+		w.Gateway.Says(reconciletest.OrderID, reconciletest.Down(reconcile.CauseRate))
+		w.Clock.Advance(10 * reconciletest.Config().ParkAfter)
+		due := turn(collectOrder, stage)
+		due.Deliveries = 100
+		expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+		holds(t, w)
+	}
+}
+
+// TestLookBackEnds: a settled order whose gateway never answers again stays
+// settled, and is left.
+func TestLookBackEnds(t *testing.T) {
+	w := reconciletest.NewWorld()
+	settledBeforeIt(t, w)
+	w.Gateway.Says(reconciletest.OrderID, down)
+	due := lookBack(collectOrder)
+	due.Deliveries = 100
+	expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+	w.Clock.Advance(reconciletest.Config().ParkAfter + time.Second)
+	expectTurn(t, sweepOnce(t, w, due), reconcile.Acknowledge, "unanswered")
+	holds(t, w, "settled confirmed 1000.00")
+}
+
+// TestSweepDoesNotPassOverAReview: what a person was asked about is not settled
+// by leaving out the callback that contradicts.
+func TestSweepDoesNotPassOverAReview(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		pushed reconcile.Delivery
+		before reconciletest.Reply // when the callback came
+		now    reconciletest.Reply
+		want   []string
+	}{
+		{"another amount", push(collectOrder, succ, "999"), paidReply, paidReply, []string{"review amount_mismatch 1000.00"}},
+		{"success against failed", push(collectOrder, succ, "1000"), failedReply, failedReply, []string{"review contradiction 0.00"}},
+		{"a reversal of nothing", reconciletest.Reversal(collectOrder, "1000", reconciletest.Start), failedReply, failedReply, []string{"review reverse_unsettled 0.00"}},
+		{"lagging, then another amount", push(collectOrder, succ, "999"), openReply, paidReply, []string{"review lagging 0.00", "review amount_mismatch 1000.00"}},
+		{"lagging, then failed", push(payOrder, succ, "1000"), openReply, failedReply, []string{"review lagging 0.00", "review contradiction 0.00"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := reconciletest.NewWorld()
+			submit(t, w, tt.pushed.Order, "1000")
+			w.Gateway.Says(reconciletest.OrderID, tt.before)
+			finish(t, worker(w, "callback"), tt.pushed)
+			w.Gateway.Says(reconciletest.OrderID, tt.now)
+			for _, stage := range []reconcile.Stage{reconcile.StageTier, reconcile.StageLastTier} {
+				due := turn(tt.pushed.Order, stage)
+				worker(w, "sweep").FinishSweep(t.Context(), due, mostDeliveries)
+			}
+			holds(t, w, tt.want...)
+		})
+	}
+}
+
+// TestNewestCallbackInReviewCounts: of several callbacks a person has not judged,
+// the last one the gateway sent is believed.
+func TestNewestCallbackInReviewCounts(t *testing.T) {
+	w := reconciletest.NewWorld()
+	submit(t, w, collectOrder, "1000")
+	w.Gateway.Says(reconciletest.OrderID, openReply)
+	wrong, right := push(collectOrder, succ, "999"), push(collectOrder, succ, "1000")
+	wrong.StreamSequence, right.StreamSequence = 1, 2
+	finish(t, worker(w, "right"), right)
+	finish(t, worker(w, "wrong"), wrong) // came first, was looked at last
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	worker(w, "sweep").FinishSweep(t.Context(), turn(collectOrder, reconcile.StageTier), mostDeliveries)
+	p := w.Ledger.Entries()[2].Event.Data.Common()
+	if p.Outcome != events.OutcomeSettled || p.Match != events.ThreeWay || p.Evidence.StreamSequence != 2 {
+		t.Errorf("told %s %s by callback %d", p.Outcome, p.Match, p.Evidence.StreamSequence)
+	}
+}

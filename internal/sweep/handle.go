@@ -1,0 +1,45 @@
+package sweep
+
+import (
+	"context"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// Processor looks at an order whose turn has come.
+type Processor interface {
+	Sweep(ctx context.Context, due reconcile.Due) reconcile.Result
+}
+
+// Message is a registration of an order, or a settled event, as its stream
+// brings it.
+type Message struct {
+	Order      events.Order
+	Stored     time.Time // by the server's clock
+	Sequence   uint64    // in its stream
+	Deliveries uint64    // 1 for the first
+}
+
+// Causes of results that come before any look.
+const (
+	CauseNotDue    = "not_due"   // back to the server until it is
+	CauseOvertaken = "overtaken" // left to the next tier, whose turn has come too
+)
+
+// Handle takes a message to the processor if its turn has come.
+func (t Tier) Handle(ctx context.Context, p Processor, m reconcile.Merchant, msg Message, now time.Time) (reconcile.Due, reconcile.Result) {
+	due := reconcile.Due{
+		Merchant: m, Order: msg.Order, Stage: t.Stage, Tier: t.Name,
+		Since: t.due(msg.Stored), Sequence: msg.Sequence, Deliveries: msg.Deliveries,
+	}
+	switch wait := due.Since.Sub(now); {
+	case wait > 0:
+		return due, reconcile.Result{Disposition: reconcile.Redeliver, Cause: CauseNotDue, After: wait}
+	case t.overtaken(msg.Stored, now):
+		return due, reconcile.Result{Disposition: reconcile.Acknowledge, Cause: CauseOvertaken}
+	default:
+		return due, p.Sweep(ctx, due)
+	}
+}
