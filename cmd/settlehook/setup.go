@@ -8,6 +8,7 @@ import (
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/sweep"
 )
 
 type setupCmd struct {
@@ -53,6 +54,10 @@ func (c *setupCmd) Run(io streams) error {
 	}
 	for _, m := range merchants.All() {
 		_, _ = fmt.Fprintf(io.out, "consumer %s on %s\n", stream.ReconcilerName(m.ID), stream.Callbacks)
+		for _, tier := range sweep.Plan(cfg.Sweep.Delays, cfg.Sweep.LookBack) {
+			d := stream.Sweeper(m.ID, tier, cfg.Topology.AckWait)
+			_, _ = fmt.Fprintf(io.out, "consumer %s on %s, after %s\n", d.Config.Durable, d.Stream, tier.Delay)
+		}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type upCmd struct {
 	SandboxAdmin string   `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the sandbox's admin port (${default})."`
 	Traffic      float64  `default:"2" help:"Orders per second that the sandbox makes by itself; 0 for none."`
 	Orders       int      `default:"0" help:"How many orders the sandbox makes; 0 for no end."`
-	TimeScale    float64  `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second."`
+	TimeScale    float64  `default:"60" help:"How many times faster the sandbox's time passes: 60 makes a minute of its push schedule a second. The sweep's delays shrink with it."`
 	Seed         uint64   `default:"1" help:"Seed of the sandbox's orders."`
 	Calm         bool     `help:"The sandbox does only what the gateway's document says: no mischief."`
 	Mischief     []string `placeholder:"NAME=SHARE" help:"How often a mischief of the sandbox happens, from 0 to 1; docs/sandbox.md lists them."`

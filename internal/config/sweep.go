@@ -15,8 +15,8 @@ type Sweep struct {
 	// growing delays separated by commas, at most nine. After the last one a
 	// collection that is still open expires, and a payout goes to review.
 	Delays Durations `env:"SWEEP_DELAYS" envDefault:"45m,2h,6h,24h,72h"`
-	// When a settled order is asked about again, after its event: a gateway may
-	// reverse it without a push.
+	// When an order is asked about again after its event: a gateway may reverse
+	// a settled order, or take a failed one for paid after all, without a push.
 	LookBack time.Duration `env:"SWEEP_LOOK_BACK" envDefault:"24h"`
 	// Most of a merchant's query rate that the sweep takes, all workers
 	// together. Live callbacks go first whatever this is.
@@ -25,6 +25,17 @@ type Sweep struct {
 	// share of CALLBACKS_MAX_BYTES. It is evidence for support, kept for
 	// CALLBACKS_MAX_AGE otherwise: raise CALLBACKS_MAX_BYTES when this happens.
 	HighWater float64 `env:"CALLBACKS_HIGH_WATER" envDefault:"0.8"`
+}
+
+// Faster is the sweep of an installation whose gateway's time passes times
+// faster, as a sandbox's does.
+func (s Sweep) Faster(times float64) Sweep {
+	delays := make(Durations, len(s.Delays))
+	for i, d := range s.Delays {
+		delays[i] = time.Duration(float64(d) / times)
+	}
+	s.Delays, s.LookBack = delays, time.Duration(float64(s.LookBack)/times)
+	return s
 }
 
 // mostSweepDelays bounds the consumers of one merchant.

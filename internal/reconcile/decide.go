@@ -88,14 +88,16 @@ func Decide(c Case) Decision {
 	}
 }
 
-// open: the query says nothing final. A callback, or what was told before, may be
-// ahead of it; where there is neither, nobody has paid so far, and the sweep
-// says so once it has asked for the last time. A payout is for a person then:
-// expired would invite to pay again what may still go out.
+// open: the query says nothing final. A callback, or money that was told to have
+// moved, may be ahead of it; where there is neither, nobody has paid so far, and
+// the sweep says so once it has asked for the last time. A payout is for a
+// person then: expired would invite to pay again what may still go out.
 func (c Case) open(unpaid, behind Reason) Decision {
 	switch {
-	case c.Callback != nil || c.Last != nil:
+	case c.Callback != nil, c.Last.outcome() == events.OutcomeSettled, c.Last.outcome() == events.OutcomeReversed:
 		return c.again(behind)
+	case c.Last != nil:
+		return Decision{Verdict: Ignore, Reason: unpaid}
 	case c.Stage != StageLastTier:
 		return Decision{Verdict: Ignore, Reason: unpaid}
 	case c.Order.Flow == events.FlowPay:

@@ -381,13 +381,19 @@ var lines = map[string][]decideRow{
 		{name: "failed, another amount", facts: facts(atTier, submitted("999"), paid("1000"), told(failedBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
 		{name: "expired", facts: facts(atLastTier, submitted("1000"), paid("1000"), told(expiredBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
 	},
-	"the look back at a settled order": {
+	"the look back at an outcome": {
 		{name: "still settled", facts: facts(lookingBack, submitted("1000"), paid("1000"), told(settledBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
 		{name: "failed now", facts: facts(lookingBack, failed, told(settledBefore)), want: retries(reconcile.ReasonByQuery), exhausted: emits(reversedBefore, reconcile.ReasonByQuery, false)},
 		{name: "failed now, with a reversal in review", facts: facts(lookingBack, reversing(fail, "1000"), failed, told(settledBefore)), want: emits(reversedBefore, reconcile.ReasonReverse, true)},
 		{name: "open now", facts: facts(lookingBack, open, told(settledBefore)), want: retries(reconcile.ReasonLagging), exhausted: reviews(reconcile.ReasonLagging)},
 		{name: "not found now", facts: facts(lookingBack, told(settledBefore)), want: retries(reconcile.ReasonNotFound), exhausted: reviews(reconcile.ReasonNotFound)},
 		{name: "another amount", facts: facts(lookingBack, paid("999"), told(settledBefore)), want: reviews(reconcile.ReasonChanged)},
+		{name: "failed before, still failed", facts: facts(lookingBack, failed, told(failedBefore)), want: ignores(reconcile.ReasonDuplicate, false)},
+		{name: "failed before, paid since", flow: events.FlowCollect, facts: facts(lookingBack, submitted("1000"), paid("1000"), told(failedBefore)), want: settle(reconcile.ReasonLateSuccess, false)},
+		{name: "failed payout, paid since", flow: events.FlowPay, facts: facts(lookingBack, paid("1000"), told(failedBefore)), want: reviews(reconcile.ReasonPaidAfterFailed)},
+		{name: "failed before, unknown now", facts: facts(lookingBack, told(failedBefore)), want: ignores(reconcile.ReasonNotFound, false)},
+		{name: "expired before, still open", facts: facts(lookingBack, open, told(expiredBefore)), want: ignores(reconcile.ReasonOpen, false)},
+		{name: "expired before, paid since", facts: facts(lookingBack, submitted("1000"), paid("1000"), told(expiredBefore)), want: settle(reconcile.ReasonLateSuccess, false)},
 	},
 	"match: required, never submitted": {
 		{name: "success", facts: facts(pushed(succ, "1000"), paid("1000"), matchRequired), want: retries(reconcile.ReasonUnregistered), exhausted: reviews(reconcile.ReasonUnregistered)},

@@ -13,8 +13,9 @@ const (
 	StageTier
 	// StageLastTier: the sweep asks for the last time.
 	StageLastTier
-	// StageLookBack: the order settled a while ago, and the sweep asks whether
-	// it was reversed without a word.
+	// StageLookBack: downstream heard of an outcome a while ago, and the sweep asks
+	// whether it changed without a word: a settled order was reversed, a failed
+	// or expired one paid.
 	StageLookBack
 )
 

@@ -19,14 +19,14 @@ type Due struct {
 	// Since is when the turn came. A last tier or look-back that gets no answer
 	// goes on for ParkAfter from there.
 	Since time.Time
-	// Sequence is, in StageLookBack, the settled event's in PAYMENTS.
+	// Sequence is, in StageLookBack, the event's in PAYMENTS.
 	Sequence   uint64
 	Deliveries uint64 // 1 for the first
 }
 
 // Sweep looks at an order that is due, in the steps of [Processor.Process]. It
 // asks only where it can change anything: where downstream has heard no
-// outcome, or heard settled a while ago. The result is Acknowledge or
+// outcome, or heard one a while ago that is still the last. The result is Acknowledge or
 // Redeliver, never Park: an order stays in ORDERS whatever happens.
 func (p *Processor) Sweep(ctx context.Context, due Due) Result {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Lease)

@@ -106,9 +106,10 @@ type entry struct {
 	note     string
 	history  []State
 	mischief map[Mischief]int
-	// lag is how many queries still see the order as it was before.
-	lag    int
-	before Order
+	// lag is how many queries still see the order as it was before, until lagEnds.
+	lag     int
+	lagEnds time.Time
+	before  Order
 	// told is closed once a push about the order was answered.
 	told chan struct{}
 }

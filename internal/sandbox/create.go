@@ -181,7 +181,7 @@ func (s *Server) change(k key, e *entry, change Change) error {
 		s.startSeries(k, e, before)
 	}
 	if what := fmt.Sprintf("%s/%d", k, e.series); s.imp.strikes(QueryLagging, what) {
-		e.before, e.lag = before, 1+s.imp.pick("lag/"+what, 2)
+		e.before, e.lag, e.lagEnds = before, 1+s.imp.pick("lag/"+what, 2), s.after(s.now(), longestLag)
 	}
 	s.log.Debug("order changed", zap.String("merchant", k.merchant), zap.String("order", k.orderID),
 		zap.String("state", next.State()))

@@ -81,7 +81,8 @@ const (
 
 // What happens to calls of the API.
 const (
-	// QueryLagging: the first queries after a change still tell the state before.
+	// QueryLagging: the first queries after a change still tell the state before,
+	// for five minutes at most.
 	QueryLagging Mischief = "query-lagging"
 	// QueryUnknown: the first query about an order does not find it yet.
 	QueryUnknown Mischief = "query-unknown"
@@ -108,13 +109,13 @@ func Mischiefs() []Mischief { return slices.Sorted(maps.Keys(Hostile())) }
 type Rates map[Mischief]float64
 
 // Hostile returns the rates of an ordinary bad day, which is what the sandbox is
-// meant for. What only a sweep can find is off.
+// meant for.
 func Hostile() Rates {
 	return Rates{
 		Failure: 0.10, Underpayment: 0.04, Overpayment: 0.02, LateSuccess: 0.03,
-		Reversal: 0.04, ReversalUnmarked: 0.02, ReversalSilent: 0, PaidTwice: 0.01,
+		Reversal: 0.04, ReversalUnmarked: 0.02, ReversalSilent: 0.01, PaidTwice: 0.01,
 
-		PushMissing: 0.05, PushNone: 0, PushDelayed: 0.05, PushEarly: 0.03, PushTwin: 0.05,
+		PushMissing: 0.05, PushNone: 0.01, PushDelayed: 0.05, PushEarly: 0.03, PushTwin: 0.05,
 		PushDuplicate: 0.05, PushStale: 0.05, PushForged: 0.02, PushCollision: 0.02, PushWrongAmount: 0.01,
 		PushForm: 0.10, PushBOM: 0.03, PushUppercase: 0.05, PushExtra: 0.05, PushNumbers: 0.15, PushEmptyKept: 0.05,
 

@@ -259,7 +259,7 @@ func call(s *Server, path string, fields map[string]string) (status int, body st
 }
 
 func TestLaggingQueries(t *testing.T) {
-	s := newSandbox(t, func(c *Config) { c.Mischief = Rates{QueryLagging: 1, QueryUnknown: 1} })
+	s := newSandbox(t, func(c *Config) { c.Mischief, c.TimeScale = Rates{QueryLagging: 1, QueryUnknown: 1}, 1 })
 	create(t, s, NewOrder{OrderID: "o1"})
 	apply(t, s, "o1", Settle)
 	query := func() string {

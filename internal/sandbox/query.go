@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/govalues/decimal"
 	"go.uber.org/zap"
@@ -73,6 +74,10 @@ func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request, c apiCall) 
 	}
 }
 
+// longestLag is how long queries may tell the state before, in the gateway's
+// time: what a replica is behind by, which ends whether anybody asks or not.
+const longestLag = Duration(5 * time.Minute)
+
 // lookedUp is the order as a query sees it, which may be behind the truth; the
 // zero Order when it is not seen at all. The caller holds the books' lock
 // through e.
@@ -81,7 +86,7 @@ func (s *Server) lookedUp(k key, e *entry) Order {
 	case e.queries == 1 && s.imp.strikes(QueryUnknown, k.String()):
 		s.mischief(e, QueryUnknown)
 		return Order{}
-	case e.lag > 0:
+	case e.lag > 0 && s.now().Before(e.lagEnds):
 		e.lag--
 		s.mischief(e, QueryLagging)
 		return e.before

@@ -22,7 +22,7 @@ type SweepDurable struct {
 }
 
 // Sweeper declares the durable of a merchant in a tier: over its registrations,
-// or over its settled events for the look-back.
+// or over its outcomes, but for reversals, for the look-back.
 func Sweeper(merchant string, tier sweep.Tier, ackWait time.Duration) SweepDurable {
 	d := SweepDurable{Stream: Orders, Config: jetstream.ConsumerConfig{
 		Durable:       "sweep-" + tier.Name + "-" + merchant,
@@ -36,7 +36,12 @@ func Sweeper(merchant string, tier sweep.Tier, ackWait time.Duration) SweepDurab
 	if tier.Stage == reconcile.StageLookBack {
 		d.Stream = Payments
 		d.Config.Durable = tier.Name + "-" + merchant
-		d.Config.FilterSubject = "payments.v1.settled.*." + merchant + ".*"
+		d.Config.FilterSubject = ""
+		d.Config.FilterSubjects = []string{
+			"payments.v1.settled.*." + merchant + ".*", // may be reversed
+			"payments.v1.failed.*." + merchant + ".*",  // may be paid after all
+			"payments.v1.expired.*." + merchant + ".*",
+		}
 	}
 	return d
 }

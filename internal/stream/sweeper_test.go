@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,8 +123,8 @@ func TestSweeperWaitsForTheTurn(t *testing.T) {
 	}
 }
 
-// TestSweeperLooksBack: the look-back reads settled events of the ledger, with
-// their sequence, and nothing else.
+// TestSweeperLooksBack: the look-back reads outcomes of the ledger that may
+// change without a word, with their sequence, and nothing else.
 func TestSweeperLooksBack(t *testing.T) {
 	b := newStreams(t)
 	ledger, err := OpenLedger(within(t), b.js, patience)
@@ -144,9 +145,14 @@ func TestSweeperLooksBack(t *testing.T) {
 	clock := &clockwork{}
 	clock.advance(2 * time.Hour)
 	b.sweeps(t, tiers[1], &l, clock.now)
-	eventually(t, "the settled order had its turn", func() bool { return len(l.orders()) == 1 })
-	if d := l.dues[0]; d.Sequence != 2 || d.Stage != reconcile.StageLookBack || d.Order != collectOrder("S1") {
-		t.Errorf("looked back at %+v", d)
+	eventually(t, "both outcomes had their turn", func() bool { return len(l.orders()) == 2 })
+	if diff := cmp.Diff([]string{"F1", "S1"}, slices.Sorted(slices.Values(l.orders()))); diff != "" {
+		t.Errorf("looked back at (-want +got):\n%s", diff)
+	}
+	for _, d := range l.dues {
+		if want := map[string]uint64{"F1": 1, "S1": 2}[d.Order.OrderID]; d.Sequence != want || d.Stage != reconcile.StageLookBack {
+			t.Errorf("looked back at %+v", d)
+		}
 	}
 }
 

@@ -143,6 +143,7 @@ func present(there bool) string {
 func verifyConsumer(stream string, want, got jetstream.ConsumerConfig) error {
 	rules := []rule{
 		{"filter_subject", want.FilterSubject, got.FilterSubject, "callbacks would go unread"},
+		{"filter_subjects", join(want.FilterSubjects), join(got.FilterSubjects), "events would go unread"},
 		{"deliver_policy", want.DeliverPolicy, got.DeliverPolicy, "callbacks from before would go unread"},
 		{"ack_policy", want.AckPolicy, got.AckPolicy, "a crash would lose callbacks"},
 		{"max_deliver", want.MaxDeliver, got.MaxDeliver, "a callback would be given up on without a word"},

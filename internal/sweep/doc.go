@@ -1,8 +1,8 @@
 // Package sweep finds what no callback told: orders whose pushes were all lost,
-// and settled orders that were reversed without a word.
+// and outcomes that changed without a word.
 //
 // Every registration of an order (stream ORDERS) has its turn in a row of tiers,
-// each a constant delay after the server stored it, and every settled event one
+// each a constant delay after the server stored it, and every outcome one
 // look-back. Because the delay is constant, a stream is in due order already: a
 // message whose turn has not come goes back to the server until then. So there
 // is no table of timers, no leader, and nothing in memory that a crash loses.

@@ -13,7 +13,7 @@ type Processor interface {
 	Sweep(ctx context.Context, due reconcile.Due) reconcile.Result
 }
 
-// Message is a registration of an order, or a settled event, as its stream
+// Message is a registration of an order, or an outcome, as its stream
 // brings it.
 type Message struct {
 	Order      events.Order

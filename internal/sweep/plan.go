@@ -7,7 +7,7 @@ import (
 	"github.com/settlehook/settlehook/internal/reconcile"
 )
 
-// LookBack names the tier that looks at settled orders again.
+// LookBack names the tier that looks at outcomes again.
 const LookBack = "lookback"
 
 // Tier is one turn of an order in the sweep.

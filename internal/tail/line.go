@@ -65,6 +65,9 @@ func eventLine(m jetstream.Msg) (string, error) {
 	case events.Resolved:
 		text += " review closed by " + d.By
 	}
+	if p.Via == events.ViaSweep {
+		text += ", found by the sweep"
+	}
 	if p.Supersedes != "" {
 		text += ", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:]
 	}

@@ -241,6 +241,25 @@ func (w *world) drained(merchant string) bool {
 	return info.NumPending == 0 && info.NumAckPending == 0
 }
 
+// swept reports whether every order of a merchant has had all its turns, in so
+// many tiers and in the look-back.
+func (w *world) swept(merchant string, tiers int) bool {
+	durables := map[string]string{"lookback-" + merchant: stream.Payments}
+	for i := range tiers {
+		durables[fmt.Sprintf("sweep-%d-%s", i+1, merchant)] = stream.Orders
+	}
+	for durable, name := range durables {
+		c, err := w.js.Consumer(w.t.Context(), name, durable)
+		if err != nil {
+			return false
+		}
+		if info := c.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // read returns every message of a stream.
 func (w *world) read(name string) []jetstream.Msg {
 	w.t.Helper()
