@@ -13,6 +13,7 @@ import (
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/receiver"
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/tlsfiles"
 )
 
 // Receiver takes callbacks in.
@@ -21,6 +22,7 @@ type Receiver struct {
 	cfg       config.Receiver
 	link      *link
 	merchants *config.MerchantsSource
+	clock     func() time.Time
 	handler   *receiver.Handler
 	listener  net.Listener
 	server    *http.Server
@@ -33,7 +35,7 @@ func NewReceiver(ctx context.Context, cfg config.Receiver, o Options) (*Receiver
 	if err != nil {
 		return nil, err
 	}
-	r := &Receiver{program: p, cfg: cfg}
+	r := &Receiver{program: p, cfg: cfg, clock: o.clock()}
 	if err := r.wire(ctx, o); err != nil {
 		return nil, p.abandon(err)
 	}
@@ -57,7 +59,7 @@ func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
 	if r.handler, err = receiver.New(receiver.Options{
 		HTTP: r.cfg.HTTP, Quarantine: r.cfg.Quarantine, PublishTimeout: r.cfg.NATS.PublishTimeout,
 		Store: stream.NewCallbackLog(r.link.js), Keeper: stream.NewQuarantineLog(r.link.js),
-		Merchants: r.merchants.Current, Clock: o.clock(), Log: r.log, Metrics: r.admin.registry,
+		Merchants: r.merchants.Current, Clock: r.clock, Log: r.log, Metrics: r.admin.registry,
 	}); err != nil {
 		return err
 	}
@@ -81,7 +83,10 @@ func (r *Receiver) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on HTTP_ADDR: %w", err)
 	}
-	r.listener = receiver.LimitListener(l, r.cfg.HTTP.MaxConnections)
+	if r.listener, err = r.guard(l); err != nil {
+		_ = l.Close()
+		return err
+	}
 	r.server = receiver.NewServer(r.cfg.HTTP, r.handler, r.log)
 	r.stopper.onStop("drain", drainBound(r.cfg.General.ShutdownTimeout), func(ctx context.Context) error {
 		return stopServer(ctx, r.server, r.listener)
@@ -91,6 +96,17 @@ func (r *Receiver) listen(ctx context.Context) error {
 		return nil
 	})
 	return nil
+}
+
+// guard bounds the listener, and speaks TLS on it where a certificate is set.
+func (r *Receiver) guard(l net.Listener) (net.Listener, error) {
+	secure, err := tlsfiles.Server(tlsfiles.Files{
+		Cert: r.cfg.HTTP.TLSCert, Key: r.cfg.HTTP.TLSKey, ClientCA: r.cfg.HTTP.TLSClientCA,
+	}, r.clock, r.log)
+	if err != nil {
+		return nil, err
+	}
+	return receiver.Listen(l, r.cfg.HTTP, secure, r.admin.registry)
 }
 
 func (r *Receiver) serve() error {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/reconcile"
-	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -31,7 +30,7 @@ type workerMetrics struct {
 	work      *prometheus.HistogramVec
 	latency   *prometheus.HistogramVec
 	swept     *prometheus.CounterVec
-	fullness  prometheus.Gauge
+	fullness  *prometheus.GaugeVec
 	purges    prometheus.Counter
 }
 
@@ -54,9 +53,9 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		work:    histogram("delivery_duration_seconds", "Time one delivery was worked on.", "merchant"),
 		latency: histogram("event_latency_seconds", "Time from the receipt of a callback to its event.", "merchant", "outcome"),
 		swept:   counter("sweep_turns_total", "Turns of orders in the sweep, by what became of them.", "merchant", "tier", "disposition", "cause"),
-		fullness: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "settlehook_callbacks_full_ratio", Help: "Share of CALLBACKS_MAX_BYTES that is used; above CALLBACKS_HIGH_WATER the sweep role purges what has ended.",
-		}),
+		fullness: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "settlehook_stream_full_ratio", Help: "Share of its size that a stream uses that refuses when it is full.",
+		}, []string{"stream"}),
 		purges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "settlehook_callbacks_purged_total", Help: "Callbacks that had ended in their place and were purged because CALLBACKS ran full.",
 		}),
@@ -83,11 +82,6 @@ var latencyBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 func (m *workerMetrics) StoreFailed(operation string, err error) {
 	m.redis.WithLabelValues(operation).Inc()
 	m.log.Debug("redis operation failed, going on without", zap.String("operation", operation), zap.Error(err))
-}
-
-func (m *workerMetrics) purged(p stream.Purged) {
-	m.fullness.Set(p.Full)
-	m.purges.Add(float64(p.Messages))
 }
 
 func (m *workerMetrics) trailFailed(err error) {

@@ -181,7 +181,7 @@ var levels = [][]string{
 	{"internal/reconcile"},
 	{
 		"internal/config", "internal/dedupe", "internal/embedded", "internal/orderapi", "internal/receiver",
-		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail",
+		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles",
 	},
 	{"internal/app"},
 	{"internal/up"}, // the all-in-one: app and the servers it brings

@@ -20,8 +20,26 @@ type HTTP struct {
 	WriteTimeout time.Duration `env:"HTTP_WRITE_TIMEOUT" envDefault:"20s"`
 	// Longest a kept-alive connection may stay idle.
 	IdleTimeout time.Duration `env:"HTTP_IDLE_TIMEOUT" envDefault:"75s"`
-	// Most connections at once; further ones wait to be accepted.
-	MaxConnections int `env:"HTTP_MAX_CONNECTIONS" envDefault:"4096"`
+	// Most connections at once. With the bounds below it keeps the receiver
+	// under 256 MiB, whatever it is sent. When all are taken, a further one
+	// closes the connection that has been without a request in work for
+	// longest.
+	MaxConnections int `env:"HTTP_MAX_CONNECTIONS" envDefault:"2048"`
+	// Most connections at once from one address (or IPv6 /64); further ones
+	// are closed at once. Trusted proxies are free of it: they bring
+	// everybody.
+	MaxConnectionsPerSource int `env:"HTTP_MAX_CONNECTIONS_PER_SOURCE" envDefault:"1024"`
+	// Most verified callbacks at once that wait to be stored. While there are
+	// as many, a request is answered 503 before its body is read, and the
+	// gateway pushes it again.
+	MaxInFlight int `env:"HTTP_MAX_IN_FLIGHT" envDefault:"1024"`
+	// Most bodies at once that are being read. When all places are taken, a
+	// further request takes that of the body that has been arriving for
+	// longest, which is answered 503: slow senders cannot keep others out.
+	MaxReading int `env:"HTTP_MAX_READING" envDefault:"512"`
+	// Most bodies at once that are being read from one source; further ones
+	// are answered 429.
+	MaxReadingPerSource int `env:"HTTP_MAX_READING_PER_SOURCE" envDefault:"256"`
 	// Requests per second from one source address, counted before the
 	// signature is verified; 0 for no limit. A gateway pushes everything from
 	// a few addresses, so keep it well above its peak.
@@ -36,8 +54,19 @@ type HTTP struct {
 	MerchantBurst int `env:"HTTP_MERCHANT_BURST" envDefault:"2000"`
 	// Proxies in front of the receiver, as CIDRs or addresses. Only a request
 	// from one of them has its X-Forwarded-For believed (its last address
-	// that is not a trusted proxy is the source). Empty: none is.
+	// that is not a trusted proxy is the source). Name the proxies and nothing
+	// else: whatever else lives in these ranges can claim to be any source.
+	// Empty: none is.
 	TrustedProxies Networks `env:"HTTP_TRUSTED_PROXIES"`
+	// Path of the certificate, with its chain, to serve TLS (1.2 or newer)
+	// with. Goes with HTTP_TLS_KEY. It is read again when it changes. Empty:
+	// plain HTTP, for a proxy in front that ends TLS.
+	TLSCert string `env:"HTTP_TLS_CERT"`
+	// Path of the certificate's key.
+	TLSKey string `env:"HTTP_TLS_KEY"`
+	// Path of the certificate authorities that clients must show a
+	// certificate of (mutual TLS). Empty: clients need none.
+	TLSClientCA string `env:"HTTP_TLS_CLIENT_CA"`
 }
 
 func (h *HTTP) check(fs *faults) {
@@ -50,9 +79,33 @@ func (h *HTTP) check(fs *faults) {
 		fs.add(named("HTTP_READ_HEADER_TIMEOUT", formatDuration(h.ReadHeaderTimeout)),
 			"exceeds HTTP_READ_TIMEOUT (%s), which covers the headers too; lower it", formatDuration(h.ReadTimeout))
 	}
-	fromOne(fs, "HTTP_MAX_CONNECTIONS", h.MaxConnections, 1_000_000)
+	h.checkRoom(fs)
+	certificate(fs, "HTTP_TLS_CERT", h.TLSCert, "HTTP_TLS_KEY", h.TLSKey)
+	authorities(fs, "HTTP_TLS_CLIENT_CA", h.TLSClientCA)
+	if h.TLSClientCA != "" && h.TLSCert == "" {
+		fs.add("HTTP_TLS_CERT", "not set, but HTTP_TLS_CLIENT_CA is: clients can show a certificate over TLS only; set it, or remove HTTP_TLS_CLIENT_CA")
+	}
 	limit(fs, "HTTP_SOURCE_RATE", h.SourceRate, "HTTP_SOURCE_BURST", h.SourceBurst)
 	limit(fs, "HTTP_MERCHANT_RATE", h.MerchantRate, "HTTP_MERCHANT_BURST", h.MerchantBurst)
+}
+
+// checkRoom refuses bounds that don't nest: requests need connections, and one
+// source must not be able to take every place.
+func (h *HTTP) checkRoom(fs *faults) {
+	fromOne(fs, "HTTP_MAX_CONNECTIONS", h.MaxConnections, 1_000_000)
+	fromOne(fs, "HTTP_MAX_CONNECTIONS_PER_SOURCE", h.MaxConnectionsPerSource, 1_000_000)
+	fromOne(fs, "HTTP_MAX_IN_FLIGHT", h.MaxInFlight, 1_000_000)
+	fromOne(fs, "HTTP_MAX_READING", h.MaxReading, 1_000_000)
+	fromOne(fs, "HTTP_MAX_READING_PER_SOURCE", h.MaxReadingPerSource, 1_000_000)
+	if h.MaxReading+h.MaxInFlight >= h.MaxConnections {
+		fs.add(named("HTTP_MAX_CONNECTIONS", strconv.Itoa(h.MaxConnections)),
+			"must exceed HTTP_MAX_READING (%d) + HTTP_MAX_IN_FLIGHT (%d), or requests in work could leave no connection to close for a new one; raise it or lower the others",
+			h.MaxReading, h.MaxInFlight)
+	}
+	if h.MaxReadingPerSource > h.MaxReading {
+		fs.add(named("HTTP_MAX_READING_PER_SOURCE", strconv.Itoa(h.MaxReadingPerSource)),
+			"exceeds HTTP_MAX_READING (%d), the places there are; lower it", h.MaxReading)
+	}
 }
 
 // limit checks a token bucket. A rate of zero turns it off; a burst of zero
@@ -65,33 +118,4 @@ func limit(fs *faults, rateName string, rate float64, burstName string, burst in
 	if rate > 0 {
 		fromOne(fs, burstName, burst, 1_000_000)
 	}
-}
-
-// Quarantine limits what the receiver writes to QUARANTINE, the evidence of
-// refused callbacks. Each class has a budget of its own, so that junk cannot
-// crowd out the evidence of a wrong key; what is over a budget is still
-// refused and counted, but not kept. How much is kept in all is set by
-// QUARANTINE_MAX_PER_SUBJECT and QUARANTINE_MAX_BYTES.
-type Quarantine struct {
-	// Bodies per second kept of one merchant whose signature is wrong; 0 for
-	// no limit.
-	SignatureRate float64 `env:"QUARANTINE_SIGNATURE_RATE" envDefault:"50"`
-	// Bodies with a wrong signature kept at once, above the rate.
-	SignatureBurst int `env:"QUARANTINE_SIGNATURE_BURST" envDefault:"500"`
-	// Malformed bodies per second kept, all merchants together; 0 for no
-	// limit.
-	MalformedRate float64 `env:"QUARANTINE_MALFORMED_RATE" envDefault:"5"`
-	// Malformed bodies kept at once, above the rate.
-	MalformedBurst int `env:"QUARANTINE_MALFORMED_BURST" envDefault:"100"`
-	// Bodies per second kept that came for an unknown merchant or flow; 0 for
-	// no limit.
-	UnknownRate float64 `env:"QUARANTINE_UNKNOWN_RATE" envDefault:"5"`
-	// Bodies for an unknown merchant or flow kept at once, above the rate.
-	UnknownBurst int `env:"QUARANTINE_UNKNOWN_BURST" envDefault:"100"`
-}
-
-func (q *Quarantine) check(fs *faults) {
-	limit(fs, "QUARANTINE_SIGNATURE_RATE", q.SignatureRate, "QUARANTINE_SIGNATURE_BURST", q.SignatureBurst)
-	limit(fs, "QUARANTINE_MALFORMED_RATE", q.MalformedRate, "QUARANTINE_MALFORMED_BURST", q.MalformedBurst)
-	limit(fs, "QUARANTINE_UNKNOWN_RATE", q.UnknownRate, "QUARANTINE_UNKNOWN_BURST", q.UnknownBurst)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,10 +21,15 @@ type NATS struct {
 	// Path of the certificate authority the servers' certificates are checked
 	// with; empty: the system's.
 	TLSCA string `env:"NATS_TLS_CA"`
-	// Path of the client certificate. Goes with NATS_TLS_KEY.
+	// Path of the client certificate, for servers that ask for one (mutual
+	// TLS). Goes with NATS_TLS_KEY. It is read again for every connection.
 	TLSCert string `env:"NATS_TLS_CERT"`
 	// Path of the client certificate's key.
 	TLSKey string `env:"NATS_TLS_KEY"`
+	// First tokens of the subjects that answers come to. Where the servers give
+	// each role an inbox of its own (deploy/nats), name the role's, such as
+	// _INBOX_worker; empty: _INBOX.
+	InboxPrefix string `env:"NATS_INBOX_PREFIX"`
 	// Longest to wait for the servers when connecting.
 	ConnectTimeout time.Duration `env:"NATS_CONNECT_TIMEOUT" envDefault:"5s"`
 	// Longest to wait for the acknowledgement of a publish, or the answer to a
@@ -34,18 +40,16 @@ type NATS struct {
 
 func (n *NATS) check(fs *faults) {
 	readable(fs, "NATS_CREDS", n.Creds)
-	readable(fs, "NATS_TLS_CA", n.TLSCA)
-	readable(fs, "NATS_TLS_CERT", n.TLSCert)
-	readable(fs, "NATS_TLS_KEY", n.TLSKey)
-	if n.TLSCert != "" && n.TLSKey == "" {
-		fs.add("NATS_TLS_KEY", "not set, but NATS_TLS_CERT is; set both or neither")
-	}
-	if n.TLSKey != "" && n.TLSCert == "" {
-		fs.add("NATS_TLS_CERT", "not set, but NATS_TLS_KEY is; set both or neither")
+	authorities(fs, "NATS_TLS_CA", n.TLSCA)
+	certificate(fs, "NATS_TLS_CERT", n.TLSCert, "NATS_TLS_KEY", n.TLSKey)
+	if n.InboxPrefix != "" && !inboxPrefix.MatchString(n.InboxPrefix) {
+		fs.add(named("NATS_INBOX_PREFIX", n.InboxPrefix), "must be tokens of letters, digits, _ and -, joined with dots; write it like _INBOX_worker")
 	}
 	positive(fs, "NATS_CONNECT_TIMEOUT", n.ConnectTimeout)
 	positive(fs, "NATS_PUBLISH_TIMEOUT", n.PublishTimeout)
 }
+
+var inboxPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
 // readable refuses a path, if one is set, that cannot be opened.
 func readable(fs *faults, name, path string) {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/tlsfiles/tlsfilestest"
 )
 
 // good is the least a worker or receiver needs.
@@ -36,7 +37,7 @@ func wantTopology(replicas int) config.Topology {
 		OrdersMaxBytes: 512 << 20,
 		TrailMaxBytes:  256 << 20, TrailMaxAge: 45 * day,
 		ParkedMaxBytes: 256 << 20, ParkedMaxAge: 90 * day,
-		QuarantineMaxBytes: 256 << 20, QuarantineMaxAge: 45 * day, QuarantineMaxPerSubject: 5000,
+		QuarantineMaxBytes: 512 << 20, QuarantineMaxAge: 45 * day, QuarantineMaxPerSubject: 200_000,
 		AckWait: 30 * time.Second,
 	}
 }
@@ -44,10 +45,11 @@ func wantTopology(replicas int) config.Topology {
 var (
 	wantHTTP = config.HTTP{
 		Addr: ":8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
-		IdleTimeout: 75 * time.Second, MaxConnections: 4096, SourceRate: 2000, SourceBurst: 4000, MerchantRate: 1000, MerchantBurst: 2000,
+		IdleTimeout: 75 * time.Second, MaxConnections: 2048, MaxConnectionsPerSource: 1024, MaxInFlight: 1024, MaxReading: 512, MaxReadingPerSource: 256, SourceRate: 2000, SourceBurst: 4000, MerchantRate: 1000, MerchantBurst: 2000,
 	}
 	wantQuarantine = config.Quarantine{
-		SignatureRate: 50, SignatureBurst: 500, MalformedRate: 5, MalformedBurst: 100, UnknownRate: 5, UnknownBurst: 100,
+		SignatureRate: 50, SignatureBurst: 2000, StrangerRate: 2, StrangerBurst: 1000,
+		MalformedRate: 0.5, MalformedBurst: 200, UnknownRate: 0.5, UnknownBurst: 200,
 	}
 	wantReconcile = config.Reconcile{
 		Roles: config.Roles{config.RoleCallbacks, config.RoleSweep}, MaxWorkers: 4, InFlight: 64, QueryTimeout: 8 * time.Second,
@@ -215,6 +217,7 @@ func TestRefusals(t *testing.T) {
 		{loadSetup, map[string]string{"NATS_URL": "nats://a:4222?token=p4ss"}, []string{natsWant}},
 		{loadSetup, map[string]string{"NATS_CREDS": missing}, []string{`NATS_CREDS="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
 		{loadSetup, map[string]string{"NATS_TLS_CA": missing}, []string{`NATS_TLS_CA="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
+		{loadSetup, map[string]string{"NATS_TLS_CA": "/dev/null"}, []string{`NATS_TLS_CA="/dev/null": holds no certificate; give a PEM file`}},
 		{loadSetup, map[string]string{"NATS_TLS_CERT": "/dev/null"}, []string{"NATS_TLS_KEY: not set, but NATS_TLS_CERT is; set both or neither"}},
 		{loadSetup, map[string]string{"NATS_TLS_KEY": "/dev/null"}, []string{"NATS_TLS_CERT: not set, but NATS_TLS_KEY is; set both or neither"}},
 		{loadSetup, map[string]string{"NATS_CONNECT_TIMEOUT": "0s"}, []string{`NATS_CONNECT_TIMEOUT="0s": must be longer than zero`}},
@@ -244,7 +247,24 @@ func TestRefusals(t *testing.T) {
 		{loadReceiver, map[string]string{"HTTP_ADDR": ":65536"}, []string{`HTTP_ADDR=":65536": ` + listen}},
 		{loadReceiver, map[string]string{"HTTP_READ_HEADER_TIMEOUT": "0s"}, []string{`HTTP_READ_HEADER_TIMEOUT="0s": must be longer than zero`}},
 		{loadReceiver, map[string]string{"HTTP_IDLE_TIMEOUT": "0s"}, []string{`HTTP_IDLE_TIMEOUT="0s": must be longer than zero`}},
-		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS": "0"}, []string{`HTTP_MAX_CONNECTIONS="0": must be from 1 to 1000000`}},
+		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS": "1536"}, []string{`HTTP_MAX_CONNECTIONS="1536": must exceed HTTP_MAX_READING (512) + HTTP_MAX_IN_FLIGHT (1024), or requests in work could leave no connection to close for a new one; raise it or lower the others`}},
+		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS": "1000001"}, []string{`HTTP_MAX_CONNECTIONS="1000001": must be from 1 to 1000000`}},
+		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS_PER_SOURCE": "0"}, []string{`HTTP_MAX_CONNECTIONS_PER_SOURCE="0": must be from 1 to 1000000`}},
+		{loadReceiver, map[string]string{"HTTP_MAX_IN_FLIGHT": "0"}, []string{`HTTP_MAX_IN_FLIGHT="0": must be from 1 to 1000000`}},
+		{loadReceiver, map[string]string{"HTTP_MAX_READING_PER_SOURCE": "513"}, []string{`HTTP_MAX_READING_PER_SOURCE="513": exceeds HTTP_MAX_READING (512), the places there are; lower it`}},
+		{loadReceiver, map[string]string{"HTTP_TLS_CERT": "/dev/null"}, []string{"HTTP_TLS_KEY: not set, but HTTP_TLS_CERT is; set both or neither"}},
+		{loadReceiver, map[string]string{"HTTP_TLS_KEY": "/dev/null"}, []string{"HTTP_TLS_CERT: not set, but HTTP_TLS_KEY is; set both or neither"}},
+		{loadReceiver, map[string]string{"HTTP_TLS_CERT": missing, "HTTP_TLS_KEY": missing}, []string{
+			`HTTP_TLS_CERT="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`,
+			`HTTP_TLS_KEY="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`,
+		}},
+		{loadReceiver, map[string]string{"HTTP_TLS_CERT": "/dev/null", "HTTP_TLS_KEY": "/dev/null"}, []string{
+			`HTTP_TLS_CERT="/dev/null": is no certificate with the key in HTTP_TLS_KEY (tls: failed to find any PEM data in certificate input); give PEM files that belong together`,
+		}},
+		{loadReceiver, map[string]string{"HTTP_TLS_CLIENT_CA": "/dev/null"}, []string{
+			`HTTP_TLS_CLIENT_CA="/dev/null": holds no certificate; give a PEM file`,
+			`HTTP_TLS_CERT: not set, but HTTP_TLS_CLIENT_CA is: clients can show a certificate over TLS only; set it, or remove HTTP_TLS_CLIENT_CA`,
+		}},
 		{loadReceiver, map[string]string{"HTTP_SOURCE_RATE": "many"}, []string{`HTTP_SOURCE_RATE="many": is not a number; write it like "200" or "0.5"`}},
 		{loadReceiver, map[string]string{"HTTP_SOURCE_RATE": "-1"}, []string{`HTTP_SOURCE_RATE="-1": must be 0 (no limit) or a number of requests per second`}},
 		{loadReceiver, map[string]string{"HTTP_MERCHANT_RATE": "NaN"}, []string{`HTTP_MERCHANT_RATE="NaN": must be 0 (no limit) or a number of requests per second`}},
@@ -252,10 +272,12 @@ func TestRefusals(t *testing.T) {
 		{loadReceiver, map[string]string{"HTTP_SOURCE_BURST": "0"}, []string{`HTTP_SOURCE_BURST="0": must be from 1 to 1000000`}},
 		{loadReceiver, map[string]string{"HTTP_MERCHANT_BURST": "0"}, []string{`HTTP_MERCHANT_BURST="0": must be from 1 to 1000000`}},
 		{loadReceiver, map[string]string{"QUARANTINE_SIGNATURE_BURST": "0"}, []string{`QUARANTINE_SIGNATURE_BURST="0": must be from 1 to 1000000`}},
+		{loadReceiver, map[string]string{"QUARANTINE_STRANGER_BURST": "0"}, []string{`QUARANTINE_STRANGER_BURST="0": must be from 1 to 1000000`}},
 		{loadReceiver, map[string]string{"QUARANTINE_MALFORMED_BURST": "0"}, []string{`QUARANTINE_MALFORMED_BURST="0": must be from 1 to 1000000`}},
 		{loadReceiver, map[string]string{"QUARANTINE_UNKNOWN_BURST": "0"}, []string{`QUARANTINE_UNKNOWN_BURST="0": must be from 1 to 1000000`}},
 		{loadReceiver, map[string]string{"HTTP_TRUSTED_PROXIES": "10.1.0.0/8"}, []string{`HTTP_TRUSTED_PROXIES="10.1.0.0/8": "10.1.0.0/8" has bits set behind the prefix length; write 10.0.0.0/8 for the range or 10.1.0.0 for the one address`}},
-		{loadWorker, map[string]string{"REDIS_TLS_CA": "/dev/null"}, []string{`REDIS_TLS_CA="/dev/null": is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove REDIS_TLS_CA`}},
+		{loadWorker, map[string]string{"REDIS_TLS_CERT": "/dev/null"}, []string{"REDIS_TLS_KEY: not set, but REDIS_TLS_CERT is; set both or neither", `REDIS_TLS_CERT="/dev/null": is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove REDIS_TLS_CERT`}},
+		{loadWorker, map[string]string{"REDIS_TLS_CA": "/dev/null"}, []string{`REDIS_TLS_CA="/dev/null": holds no certificate; give a PEM file`, `REDIS_TLS_CA="/dev/null": is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove REDIS_TLS_CA`}},
 		{loadWorker, map[string]string{"REDIS_KEY_PREFIX": "{x}"}, []string{`REDIS_KEY_PREFIX="{x}": use only letters, digits, and _ - . : (at most 64)`}},
 		{loadWorker, map[string]string{"REDIS_DIAL_TIMEOUT": "0s"}, []string{`REDIS_DIAL_TIMEOUT="0s": must be longer than zero`}},
 		{loadWorker, map[string]string{"REDIS_READ_TIMEOUT": "0s"}, []string{`REDIS_READ_TIMEOUT="0s": must be longer than zero`}},
@@ -320,6 +342,8 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestAccepted(t *testing.T) {
+	authority := tlsfilestest.NewAuthority(t)
+	cert, key := authority.Issue("settlehook")
 	for _, change := range []map[string]string{
 		{"HTTP_SOURCE_RATE": "0", "HTTP_SOURCE_BURST": "0"},
 		{"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0"},
@@ -328,8 +352,10 @@ func TestAccepted(t *testing.T) {
 		{"STREAM_REPLICAS": "5"},
 		{"PAYMENTS_MAX_AGE": "226d"},
 		{"NATS_URL": "tls://a:4222, tls://b:4222"},
-		{"NATS_TLS_CERT": "/dev/null", "NATS_TLS_KEY": "/dev/null"},
-		{"REDIS_URL": "rediss://redis", "REDIS_TLS_CA": "/dev/null"},
+		{"NATS_TLS_CA": authority.CA, "NATS_TLS_CERT": cert, "NATS_TLS_KEY": key},
+		{"REDIS_URL": "rediss://redis", "REDIS_TLS_CA": authority.CA, "REDIS_TLS_CERT": cert, "REDIS_TLS_KEY": key},
+		{"HTTP_TLS_CERT": cert, "HTTP_TLS_KEY": key},
+		{"HTTP_TLS_CERT": cert, "HTTP_TLS_KEY": key, "HTTP_TLS_CLIENT_CA": authority.CA},
 		{"SOMETHING_ELSE": "x"},
 	} {
 		if err := loadReceiver(good(change)); err != nil {

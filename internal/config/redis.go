@@ -18,6 +18,11 @@ type Redis struct {
 	// Path of the certificate authority the server's certificate is checked
 	// with; empty: the system's.
 	TLSCA string `env:"REDIS_TLS_CA"`
+	// Path of the client certificate, for a server that asks for one (mutual
+	// TLS). Goes with REDIS_TLS_KEY. It is read again for every connection.
+	TLSCert string `env:"REDIS_TLS_CERT"`
+	// Path of the client certificate's key.
+	TLSKey string `env:"REDIS_TLS_KEY"`
 	// Put in front of every key, for a Redis shared with others: letters,
 	// digits, and _ - . :
 	KeyPrefix string `env:"REDIS_KEY_PREFIX" envDefault:"settlehook:"`
@@ -35,9 +40,14 @@ type Redis struct {
 var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{0,64}$`)
 
 func (r *Redis) check(fs *faults) {
-	readable(fs, "REDIS_TLS_CA", r.TLSCA)
-	if r.TLSCA != "" && !r.URL.IsZero() && !r.URL.Target().TLS {
-		fs.add(named("REDIS_TLS_CA", r.TLSCA), "is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove REDIS_TLS_CA")
+	authorities(fs, "REDIS_TLS_CA", r.TLSCA)
+	certificate(fs, "REDIS_TLS_CERT", r.TLSCert, "REDIS_TLS_KEY", r.TLSKey)
+	if !r.URL.IsZero() && !r.URL.Target().TLS {
+		for _, file := range [][2]string{{"REDIS_TLS_CA", r.TLSCA}, {"REDIS_TLS_CERT", r.TLSCert}} {
+			if name, path := file[0], file[1]; path != "" {
+				fs.add(named(name, path), "is set, but REDIS_URL does not ask for TLS; write it with rediss, or remove %s", name)
+			}
+		}
 	}
 	if !keyPrefix.MatchString(r.KeyPrefix) {
 		fs.add(named("REDIS_KEY_PREFIX", r.KeyPrefix), "use only letters, digits, and _ - . : (at most 64)")

@@ -39,13 +39,14 @@ type Topology struct {
 	// redriven.
 	ParkedMaxAge time.Duration `env:"PARKED_MAX_AGE" envDefault:"90d"`
 	// Disk reserved for QUARANTINE on each replica; the oldest gives way.
-	QuarantineMaxBytes Bytes `env:"QUARANTINE_MAX_BYTES" envDefault:"256MiB"`
+	QuarantineMaxBytes Bytes `env:"QUARANTINE_MAX_BYTES" envDefault:"512MiB"`
 	// How long a refused callback is kept in QUARANTINE, to be replayed once
 	// its key is mended.
 	QuarantineMaxAge time.Duration `env:"QUARANTINE_MAX_AGE" envDefault:"45d"`
 	// Most refused callbacks kept of one class, flow and merchant; the oldest
-	// give way.
-	QuarantineMaxPerSubject int `env:"QUARANTINE_MAX_PER_SUBJECT" envDefault:"5000"`
+	// give way. Keep it well above what QUARANTINE_SIGNATURE_RATE and
+	// QUARANTINE_STRANGER_RATE let through until a wrong key is mended.
+	QuarantineMaxPerSubject int `env:"QUARANTINE_MAX_PER_SUBJECT" envDefault:"200000"`
 
 	// How long a worker may hold a callback before it is delivered again. Must
 	// not be shorter than CLAIM_LEASE.

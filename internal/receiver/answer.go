@@ -17,6 +17,7 @@ const success = "success"
 
 // accept answers a callback that is stored.
 func (x *exchange) accept() {
+	x.learnSender()
 	x.h.metrics.accepted(x)
 	x.logAccepted()
 	x.answer(http.StatusOK, success)
@@ -49,6 +50,12 @@ func (x *exchange) answerRefusal(f *refusal) {
 func (x *exchange) answer(status int, text string) {
 	x.answered = true
 	header := x.w.Header()
+	if len(x.r.TransferEncoding) > 0 {
+		// A proxy that goes by Content-Length where we go by chunks would take
+		// for body what we would take for another request, from whatever source
+		// it claims. So there is no other request behind chunks.
+		header.Set("Connection", "close")
+	}
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(text)))
 	header.Set("X-Content-Type-Options", "nosniff")

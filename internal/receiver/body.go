@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/settlehook/settlehook/pkg/sign"
@@ -30,29 +31,48 @@ func (x *exchange) read() *refusal {
 	if x.r.ContentLength > sign.MaxBody {
 		return refuseTooLarge
 	}
+	done, ok := x.h.reading.begin(keyOf(x.source), x.cutReading)
+	if !ok {
+		return refuseSourceBusy
+	}
 	whole, err := x.readUpTo(sign.MaxBody)
+	done()
 	switch {
 	case err == nil && !whole:
 		return refuseTooLarge
+	case err == nil:
+		return nil
+	case x.gaveWay.Load():
+		return refuseOverload
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refuseUnreadable(reasonBodyTimeout, "the body did not arrive in time", err)
-	case err != nil:
+	default:
 		return refuseUnreadable(reasonBodyIncomplete, "the body is incomplete", err)
 	}
-	return nil
 }
+
+// firstRead is what is set aside for a body before any of it has come, in
+// bytes: a callback fits, and a sender that only announces a body costs no
+// more.
+const firstRead = 1 << 10
 
 // readUpTo reads at most that many bytes and reports whether they are all.
 // What arrived before an error is kept as evidence.
 func (x *exchange) readUpTo(most int64) (whole bool, err error) {
 	x.bodyRead = true
-	if n := x.r.ContentLength; n >= 0 && n <= most {
-		x.body = make([]byte, n)
-		read, err := io.ReadFull(x.r.Body, x.body)
-		x.body = x.body[:read]
-		return true, err
+	limited := io.LimitReader(x.r.Body, most+1)
+	x.body = make([]byte, 0, firstRead)
+	for err == nil {
+		if len(x.body) == cap(x.body) {
+			x.body = slices.Grow(x.body, cap(x.body))
+		}
+		var n int
+		n, err = limited.Read(x.body[len(x.body):cap(x.body)])
+		x.body = x.body[:len(x.body)+n]
 	}
-	x.body, err = io.ReadAll(io.LimitReader(x.r.Body, most+1))
+	if errors.Is(err, io.EOF) { // an end that comes too early is another error
+		err = nil
+	}
 	if int64(len(x.body)) > most {
 		x.body = x.body[:most]
 		return false, nil
@@ -66,5 +86,10 @@ func (x *exchange) readEvidence() {
 	if x.bodyRead || x.r.Header.Get("Expect") != "" || x.r.Body == http.NoBody {
 		return
 	}
+	done, ok := x.h.reading.begin(keyOf(x.source), x.cutReading)
+	if !ok {
+		return
+	}
+	defer done()
 	_, _ = x.readUpTo(sign.MaxBody) // whatever arrives is better than nothing
 }

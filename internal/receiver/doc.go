@@ -22,8 +22,8 @@
 //	415  neither JSON nor a form, or encoded (gzip)           malformed
 //	400  body cut off or too slow; not a callback             malformed
 //	401  no key of the merchant gives the signature           signature
-//	429  over a limit                                         not kept
-//	503  not stored                                           not kept
+//	429  over a limit; too many bodies at once of one source  not kept
+//	503  not stored; no room to store; too slow under load    not kept
 //
 // A source that a merchant's allowFrom leaves out gets the answer of an unknown
 // merchant: a stranger must not be able to find out which merchants there are.
@@ -35,6 +35,19 @@
 // so that a sender that was told no can be looked up; whether that works never
 // changes the answer.
 //
-// Requests that are not HTTP (a malformed request line, headers over 16 KiB)
+// Requests that are not HTTP (a malformed request line, headers over 8 KiB)
 // are answered by net/http and reach nothing here.
+//
+// # Bounds
+//
+// Whatever is sent, memory and goroutines end at bounds, and none of them can be
+// used up by who has no key:
+//
+//	connections           listener.go  the one longest without work gives way
+//	… of one source       listener.go  closed at once
+//	header bytes, lines   server.go, conn.go
+//	bodies being read     room.go      the slowest gives way; a share per source
+//	callbacks stored      room.go      verified ones only; 503 before the body
+//	evidence being kept   evidence.go  a number of each kind; not kept beyond
+//	evidence in the end   evidence.go  budgets by class, merchant and sender
 package receiver

@@ -53,6 +53,8 @@ func (o *Options) check() error {
 		return errors.New("receiver: store, keeper, merchants, clock, log and metrics must all be given")
 	case o.PublishTimeout <= 0:
 		return errors.New("receiver: the publish time-out must be longer than zero")
+	case o.HTTP.MaxInFlight <= 0, o.HTTP.MaxReading <= 0, o.HTTP.MaxReadingPerSource <= 0:
+		return errors.New("receiver: there must be room for at least one callback")
 	}
 	return nil
 }
@@ -64,7 +66,9 @@ type Handler struct {
 	opts     Options
 	sources  *limiters[sourceKey]
 	pushes   *limiters[string] // verified callbacks, by merchant
-	budgets  budgets
+	reading  *reading
+	storing  places // verified callbacks that wait for their PubAck
+	evidence *evidence
 	metrics  *metrics
 	draining atomic.Bool
 }
@@ -79,13 +83,19 @@ func New(opts Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{
-		opts:    opts,
-		sources: newLimiters[sourceKey](opts.HTTP.SourceRate, opts.HTTP.SourceBurst, mostBuckets),
-		pushes:  newLimiters[string](opts.HTTP.MerchantRate, opts.HTTP.MerchantBurst, mostBuckets),
-		budgets: newBudgets(opts.Quarantine),
-		metrics: m,
-	}, nil
+	h := &Handler{
+		opts:     opts,
+		sources:  newLimiters[sourceKey](opts.HTTP.SourceRate, opts.HTTP.SourceBurst, mostBuckets),
+		pushes:   newLimiters[string](opts.HTTP.MerchantRate, opts.HTTP.MerchantBurst, mostBuckets),
+		reading:  newReading(opts.HTTP.MaxReading, opts.HTTP.MaxReadingPerSource),
+		storing:  make(places, opts.HTTP.MaxInFlight),
+		evidence: newEvidence(opts.Quarantine),
+		metrics:  m,
+	}
+	if err := h.registerRoom(opts.Metrics); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // Drain makes the handler answer 503 to every callback from now on, without
@@ -100,7 +110,12 @@ func (h *Handler) Draining() bool { return h.draining.Load() }
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, w: w, r: r, received: h.opts.Clock(), flow: stream.Unknown, merchant: stream.Unknown}
+	if c := connOf(r); c != nil {
+		c.working()
+		defer c.rest()
+	}
 	defer x.rescue()
+	defer x.giveRoomBack()
 	if refused := x.walk(); refused != nil {
 		x.refuse(refused)
 		return

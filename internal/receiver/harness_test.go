@@ -141,7 +141,7 @@ type fakeClock struct{ passed atomic.Int64 }
 func (c *fakeClock) now() time.Time          { return start.Add(time.Duration(c.passed.Load())) }
 func (c *fakeClock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 func defaultHTTP() config.HTTP {
-	return config.HTTP{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxConnections: 64}
+	return config.HTTP{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxConnections: 64, MaxConnectionsPerSource: 64, MaxInFlight: 16, MaxReading: 16, MaxReadingPerSource: 16}
 }
 
 func defaultOptions(t testing.TB) receiver.Options {
@@ -207,8 +207,12 @@ func (h *harness) serve(opts receiver.Options) {
 		notify(h.done)
 	})
 	h.server = receiver.NewServer(opts.HTTP, observed, opts.Log)
+	guarded, err := receiver.Listen(listener, opts.HTTP, nil, h.registry)
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	served := make(chan error, 1)
-	go func() { served <- h.server.Serve(receiver.LimitListener(listener, opts.HTTP.MaxConnections)) }()
+	go func() { served <- h.server.Serve(guarded) }()
 	h.t.Cleanup(func() {
 		_ = h.server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
@@ -322,6 +326,9 @@ func (h *harness) count(name string, want map[string]string) float64 {
 			}
 			if histogram := metric.GetHistogram(); histogram != nil {
 				return float64(histogram.GetSampleCount())
+			}
+			if gauge := metric.GetGauge(); gauge != nil {
+				return gauge.GetValue()
 			}
 			return metric.GetCounter().GetValue()
 		}

@@ -39,13 +39,16 @@ func newLimiters[K comparable](perSecond float64, burst, most int) *limiters[K] 
 }
 
 // allow takes a token from the key's bucket and reports whether there was one.
-func (l *limiters[K]) allow(key K, now time.Time) bool {
+func (l *limiters[K]) allow(key K, now time.Time) bool { return l.allowN(key, now, 1) }
+
+// allowN takes n tokens, or a full bucket where that is less.
+func (l *limiters[K]) allowN(key K, now time.Time, n int) bool {
 	if l.rate == 0 {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.bucket(key).AllowN(now, 1)
+	return l.bucket(key).AllowN(now, min(n, l.burst))
 }
 
 func (l *limiters[K]) bucket(key K) *bucket[K] {

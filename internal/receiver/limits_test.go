@@ -66,42 +66,6 @@ func TestMerchantLimit(t *testing.T) {
 	}
 }
 
-// TestQuarantineBudgets: junk of one class uses up its own budget only, and
-// bad signatures at one merchant only that merchant's.
-func TestQuarantineBudgets(t *testing.T) {
-	h := newHarness(t, func(o *receiver.Options) {
-		o.Quarantine = config.Quarantine{
-			SignatureRate: 1, SignatureBurst: 2, MalformedRate: 1, MalformedBurst: 1, UnknownRate: 1, UnknownBurst: 1,
-		}
-	})
-	forged := withSign(object("A1"), strings.Repeat("0", 32))
-	for range 3 {
-		h.send(request{target: "/nowhere", body: "x"})
-		h.send(request{body: "junk"})
-		h.send(request{target: "/callbacks/collect/open", body: "junk"})
-		h.send(request{body: forged})
-	}
-	h.send(request{target: "/callbacks/collect/open", body: forged})
-	for _, want := range []struct {
-		class, fate string
-		n           float64
-	}{
-		{"unknown", "kept", 1},
-		{"unknown", "over-budget", 2},
-		{"malformed", "kept", 1},
-		{"malformed", "over-budget", 5},
-		{"signature", "kept", 3},
-		{"signature", "over-budget", 1},
-	} {
-		if got := h.quarantined(want.class, want.fate); got != want.n {
-			t.Errorf("%s %s: %v, want %v", want.class, want.fate, got, want.n)
-		}
-	}
-	if kept := h.keeper.all(); len(kept) != 5 {
-		t.Errorf("kept %d, want 5", len(kept))
-	}
-}
-
 // TestAllowFrom: a merchant's callbacks come from its networks only. Who the
 // sender is says the trusted proxy, and nobody else.
 func TestAllowFrom(t *testing.T) {
@@ -117,6 +81,16 @@ func TestAllowFrom(t *testing.T) {
 		h.wantSuccess(h.send(with(from("198.51.100.1, 203.0.113.9")...)))
 		h.wantRefusal(h.send(with(from("203.0.113.9, 198.51.100.1")...)), http.StatusNotFound, "not found")
 		h.wantRefusal(h.send(genuine), http.StatusNotFound, "not found")
+	})
+	t.Run("other headers", func(t *testing.T) {
+		h := newHarness(t, func(o *receiver.Options) { o.HTTP.TrustedProxies = loopback })
+		for _, header := range []string{
+			"Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9", "True-Client-IP: 203.0.113.9", "CF-Connecting-IP: 203.0.113.9",
+			"X-Client-IP: 203.0.113.9", "X-Forwarded-For-: 203.0.113.9", "X_Forwarded_For: 203.0.113.9", "X-Original-Forwarded-For: 203.0.113.9",
+		} {
+			h.wantRefusal(h.send(with(append(from("198.51.100.1"), header)...)), http.StatusNotFound, "not found")
+			h.wantRefusal(h.send(with(header)), http.StatusNotFound, "not found")
+		}
 	})
 	t.Run("without a proxy", func(t *testing.T) {
 		h := newHarness(t, nil)

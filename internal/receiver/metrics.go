@@ -105,3 +105,53 @@ func (m *metrics) refused(x *exchange, f *refusal, kept fate) {
 		m.quarantine.WithLabelValues(string(f.class), string(kept)).Inc()
 	}
 }
+
+// registerRoom registers how much of the handler's room is taken.
+func (h *Handler) registerRoom(registry prometheus.Registerer) error {
+	for stage, taken := range map[string]func() int{
+		"reading": h.reading.len,
+		"storing": func() int { return len(h.storing) },
+	} {
+		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "settlehook", Name: "requests_in_flight", ConstLabels: prometheus.Labels{"stage": stage},
+			Help: "Requests in work that take up room: bodies being read (HTTP_MAX_READING), callbacks being stored (HTTP_MAX_IN_FLIGHT).",
+		}, func() float64 { return float64(taken()) })
+		if err := registry.Register(gauge); err != nil {
+			return fmt.Errorf("register the receiver's metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// Why the listener closed a connection; a metric label.
+const (
+	closedSourceLimit = "source-limit"
+	closedGaveWay     = "gave-way"
+	closedHeadLines   = "header-lines"
+)
+
+// connectionMetrics are the listener's.
+type connectionMetrics struct {
+	open   prometheus.Gauge
+	closed *prometheus.CounterVec
+}
+
+func newConnectionMetrics() *connectionMetrics {
+	m := &connectionMetrics{
+		open: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "settlehook", Name: "connections", Help: "Open connections to the callback listener.",
+		}),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "settlehook", Name: "connections_closed_total",
+			Help: "Connections the callback listener closed to protect itself, by reason (source-limit, gave-way, header-lines).",
+		}, []string{"reason"}),
+	}
+	for _, why := range []string{closedSourceLimit, closedGaveWay, closedHeadLines} {
+		m.closed.WithLabelValues(why) // there from the start: a first one is a rise
+	}
+	return m
+}
+
+func (m *connectionMetrics) register(registry prometheus.Registerer) error {
+	return errors.Join(registry.Register(m.open), registry.Register(m.closed))
+}

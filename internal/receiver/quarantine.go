@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
@@ -21,41 +20,17 @@ const (
 	fateFailed     fate = "failed"      // could not be stored; dropped
 )
 
-// budgets limit what is kept of each class. Bad signatures are counted per
-// merchant: they are the evidence of a wrong key, to be replayed once it is
-// mended, and must not be crowded out by junk sent to another.
-type budgets struct {
-	signature, malformed, unknown *limiters[string]
-}
-
-func newBudgets(q config.Quarantine) budgets {
-	return budgets{
-		signature: newLimiters[string](q.SignatureRate, q.SignatureBurst, mostBuckets),
-		malformed: newLimiters[string](q.MalformedRate, q.MalformedBurst, 1),
-		unknown:   newLimiters[string](q.UnknownRate, q.UnknownBurst, 1),
-	}
-}
-
-func (b *budgets) allow(class stream.Class, merchant string, now time.Time) bool {
-	switch class {
-	case stream.ClassSignature:
-		return b.signature.allow(merchant, now)
-	case stream.ClassMalformed:
-		return b.malformed.allow("", now)
-	default:
-		return b.unknown.allow("", now)
-	}
-}
-
 // keep stores the evidence of a refusal within its budget. What becomes of it
 // never changes the answer.
 func (x *exchange) keep(f *refusal) (fate, error) {
 	if f.class == "" {
 		return fateNone, nil
 	}
-	if !x.h.budgets.allow(f.class, x.merchant, x.received) {
+	done, ok := x.h.evidence.begin(x, f.class)
+	if !ok {
 		return fateOverBudget, nil
 	}
+	defer done()
 	x.readEvidence()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), min(keepTimeout, x.h.opts.PublishTimeout))
 	defer cancel()
@@ -66,7 +41,7 @@ func (x *exchange) keep(f *refusal) (fate, error) {
 		Reason:      string(f.reason),
 		Detail:      f.detail(),
 		Path:        x.path(),
-		Body:        evidence(f.class, x.body),
+		Body:        keptOf(f.class, x.body),
 		ContentType: x.contentType(),
 		ReceivedAt:  x.received,
 		Source:      sourceName(x.source),
@@ -82,9 +57,9 @@ func (x *exchange) keep(f *refusal) (fate, error) {
 // messages, the evidence of a wrong key among them, give way.
 const mostJunk = 2 << 10
 
-// evidence is what is kept of a body: whole where it can be replayed once a key
+// keptOf is what is kept of a body: whole where it can be replayed once a key
 // is mended, else its beginning.
-func evidence(class stream.Class, body []byte) []byte {
+func keptOf(class stream.Class, body []byte) []byte {
 	if class == stream.ClassSignature {
 		return body
 	}

@@ -25,6 +25,8 @@ const (
 	reasonTooLarge                = reason(sign.ReasonTooLarge)
 	reasonBodyTimeout      reason = "body-timeout"
 	reasonBodyIncomplete   reason = "body-incomplete"
+	reasonSourceBusy       reason = "source-busy"
+	reasonOverload         reason = "overload"
 	reasonMerchantLimit    reason = "merchant-limit"
 	reasonStoreTimeout     reason = "store-timeout"
 	reasonStoreFailed      reason = "store-failed"
@@ -68,6 +70,16 @@ var (
 	refuseMerchantLimit = &refusal{
 		status: http.StatusTooManyRequests, reason: reasonMerchantLimit,
 		text: "too many callbacks; try again later",
+	}
+	// Hanging up spares both sides the rest of the body; the server would read
+	// it before it answers.
+	refuseSourceBusy = &refusal{
+		status: http.StatusTooManyRequests, reason: reasonSourceBusy, hangUp: true,
+		text: "too many requests at once; try again later",
+	}
+	refuseOverload = &refusal{
+		status: http.StatusServiceUnavailable, reason: reasonOverload, hangUp: true,
+		text: "not stored; try again later",
 	}
 	refuseDraining = &refusal{
 		status: http.StatusServiceUnavailable, reason: reasonDraining, hangUp: true,

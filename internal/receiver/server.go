@@ -13,14 +13,14 @@ import (
 
 // maxHeader bounds the request line and headers, in bytes; net/http allows 4
 // KiB on top. A path of 5,000 bytes still gets our own 404.
-const maxHeader = 16 << 10
+const maxHeader = 8 << 10
 
 // NewServer returns a server for h that speaks HTTP/1.1 with every time-out
-// set. Serve it on a [LimitListener].
+// set. Serve it on a listener of [Listen].
 func NewServer(cfg config.HTTP, h http.Handler, log *zap.Logger) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &http.Server{
+	s := &http.Server{
 		Addr:              cfg.Addr,
 		Handler:           h,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
@@ -33,6 +33,8 @@ func NewServer(cfg config.HTTP, h http.Handler, log *zap.Logger) *http.Server {
 		// "OPTIONS *" is for the handler to refuse like any other.
 		DisableGeneralOptionsHandler: true,
 	}
+	watchConnections(s)
+	return s
 }
 
 func errorLog(to *zap.Logger) *log.Logger { return log.New(errorWriter{to}, "", 0) }

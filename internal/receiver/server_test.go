@@ -1,13 +1,9 @@
 package receiver_test
 
 import (
-	"errors"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,8 +22,8 @@ func TestServerHasEveryTimeout(t *testing.T) {
 		s.WriteTimeout != cfg.WriteTimeout || s.IdleTimeout != cfg.IdleTimeout {
 		t.Errorf("time-outs %v %v %v %v, want those of %+v", s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout, cfg)
 	}
-	if s.MaxHeaderBytes != 16<<10 {
-		t.Errorf("headers of %d bytes, want 16 KiB", s.MaxHeaderBytes)
+	if s.MaxHeaderBytes != 8<<10 {
+		t.Errorf("headers of %d bytes, want 8 KiB", s.MaxHeaderBytes)
 	}
 	if !s.Protocols.HTTP1() || s.Protocols.HTTP2() || s.Protocols.UnencryptedHTTP2() {
 		t.Errorf("protocols %v, want HTTP/1 only", s.Protocols)
@@ -54,52 +50,6 @@ func TestServerLogGoesToZap(t *testing.T) {
 	if got := lines[1].ContextMap()["message"]; got != "http: Accept error: too many open files; retrying in 5ms" {
 		t.Errorf("message %q", got)
 	}
-}
-
-// pipeListener accepts without end and counts.
-type pipeListener struct{ accepted atomic.Int64 }
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	l.accepted.Add(1)
-	conn, _ := net.Pipe()
-	return conn, nil
-}
-func (*pipeListener) Close() error   { return nil }
-func (*pipeListener) Addr() net.Addr { return nil }
-
-// TestLimitListener: the connection over the limit waits until one is closed,
-// and closing the listener ends the wait.
-func TestLimitListener(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner := new(pipeListener)
-		l := receiver.LimitListener(inner, 2)
-		conns, ended := make(chan net.Conn, 10), make(chan error, 1)
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					ended <- err
-					return
-				}
-				conns <- conn
-			}
-		}()
-		synctest.Wait()
-		if got := inner.accepted.Load(); got != 2 {
-			t.Fatalf("accepted %d, want 2", got)
-		}
-		conn := <-conns
-		_ = conn.Close()
-		_ = conn.Close() // a second time gives no second place back
-		synctest.Wait()
-		if got := inner.accepted.Load(); got != 3 {
-			t.Errorf("accepted %d after one was closed, want 3", got)
-		}
-		_ = l.Close()
-		if err := <-ended; !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Accept: %v, want net.ErrClosed", err)
-		}
-	})
 }
 
 // TestShutdownFinishesWhatIsOnItsWay is the graceful stop as a program does it.
@@ -129,6 +79,9 @@ func TestNewRefusesIncompleteOptions(t *testing.T) {
 		"log":       func(o *receiver.Options) { o.Log = nil },
 		"metrics":   func(o *receiver.Options) { o.Metrics = nil },
 		"time-out":  func(o *receiver.Options) { o.PublishTimeout = 0 },
+		"room":      func(o *receiver.Options) { o.HTTP.MaxInFlight = 0 },
+		"reading":   func(o *receiver.Options) { o.HTTP.MaxReading = 0 },
+		"share":     func(o *receiver.Options) { o.HTTP.MaxReadingPerSource = 0 },
 	} {
 		opts := complete()
 		spoil(&opts)

@@ -46,8 +46,14 @@ func cutLast(list string) (before, last string, more bool) {
 }
 
 // parseHop reads an entry of X-Forwarded-For: an address, or, as some proxies
-// write it, an address with its port.
+// write it, one in brackets or with its port.
 func parseHop(s string) (netip.Addr, bool) {
+	if inside, ok := strings.CutPrefix(s, "["); ok {
+		if inside, ok = strings.CutSuffix(inside, "]"); ok {
+			addr, err := netip.ParseAddr(inside)
+			return plain(addr), err == nil && addr.Is6()
+		}
+	}
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return plain(addr), true
 	}

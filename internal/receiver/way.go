@@ -3,6 +3,7 @@ package receiver
 import (
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/settlehook/settlehook/internal/callback"
@@ -22,12 +23,14 @@ var way = [...]func(*exchange) *refusal{
 	(*exchange).requireKnown,   // 404
 	(*exchange).requireAllowed, // 404
 	(*exchange).requireOpen,    // 503 while draining
+	(*exchange).requireRoom,    // 503 over HTTP_MAX_IN_FLIGHT
 	(*exchange).checkMediaType, // 415
-	(*exchange).read,           // 413, 400
+	(*exchange).read,           // 413, 400; 429, 503 for slow senders
 	(*exchange).parse,          // 400
 	(*exchange).verify,         // 400, 401
 	(*exchange).readCallback,   // 400
 	(*exchange).limitMerchant,  // 429
+	(*exchange).takeRoom,       // 503
 	(*exchange).store,          // 503
 }
 
@@ -43,8 +46,10 @@ type exchange struct {
 	merchant   string           // configured, or stream.Unknown
 	configured *config.Merchant // nil for an unknown merchant
 
-	body     []byte // as far as read
-	bodyRead bool   // reading was tried: there is no more to get
+	body     []byte      // as far as read
+	bodyRead bool        // reading was tried: there is no more to get
+	gaveWay  atomic.Bool // the place in reading went to another
+	stores   bool        // has a place in storing
 	params   sign.Params
 	verified sign.Verified
 	callback callback.Callback

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/pkg/events"
@@ -63,17 +64,28 @@ func (w *work) review(c caseFile) (events.Event, error) {
 	return w.envelope(c, events.Review{Payment: p, Case: tail})
 }
 
-// resolved builds the event that closes a review because its order's outcome
-// is known now.
-func (w *work) resolved(review, told Entry) (events.Event, error) {
+// closing is who closes a review, why and when, and the event that came of it.
+type closing struct {
+	by, why   string
+	at        time.Time
+	resulting string // event id; empty: none
+}
+
+// confirmed closes a review because its order's outcome is known now.
+func confirmed(told Entry) closing {
+	return closing{by: resolver, why: "the order query confirmed the outcome", at: told.Event.Time, resulting: told.Event.ID}
+}
+
+// resolved builds the event that closes a review.
+func (w *work) resolved(review Entry, c closing) (events.Event, error) {
 	p := review.payment()
 	p.Supersedes = ""
 	p.Via = w.d.Stage.Via()
 	r := events.Resolved{
 		Payment: p, Case: review.Event.Data.(events.Review).Case,
-		By: resolver, Why: "the order query confirmed the outcome", ResultingEvent: told.Event.ID,
+		By: c.by, Why: c.why, ResultingEvent: c.resulting,
 	}
-	e, err := events.New(w.cfg.Installation, told.Event.Time, r)
+	e, err := events.New(w.cfg.Installation, c.at, r)
 	if err != nil {
 		return events.Event{}, &unfitError{err}
 	}
@@ -117,20 +129,23 @@ func (w *work) payment(c caseFile) events.Payment {
 // match counts the statements that agreed: the query's, and the callback's, the
 // submitted order's or both.
 func (c Case) match() events.Match {
-	if c.Callback != nil && c.Submitted != nil && !c.submissionUnusable() {
+	// A person may have overridden one of them.
+	overridden := c.Stage == StageOperator && (c.callbackAmountDiffers(c.Answer.Amount) || c.submittedAmountDiffers(c.Answer.Amount))
+	if c.Callback != nil && c.Submitted != nil && !c.submissionUnusable() && !overridden {
 		return events.ThreeWay
 	}
 	return events.TwoWay
 }
 
 // supersedes names the event of this order that an outcome takes the place of:
-// the last outcome, else the review that stood in for it.
+// the last outcome, else the review that stood in for it, or that a person
+// resolves by it.
 func (c caseFile) supersedes() string {
 	if c.Last != nil {
 		return c.Last.Event.ID
 	}
 	for i := len(c.reviews) - 1; i >= 0; i-- {
-		if r := c.reviews[i]; Reason(r.payment().Reason).standsIn() {
+		if r := c.reviews[i]; c.Stage == StageOperator || Reason(r.payment().Reason).standsIn() {
 			return r.Event.ID
 		}
 	}

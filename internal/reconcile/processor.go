@@ -97,7 +97,7 @@ func (w *work) alreadyTold(ctx context.Context, sequence uint64) bool {
 	case err != nil:
 		w.fail(err)
 		return true
-	case last.sequence() == sequence:
+	case sequence > 0 && last.sequence() == sequence: // 0 would be no event: not ours
 		w.res.Disposition, w.res.Cause, w.res.Sequence = Acknowledge, "done", sequence
 		return true
 	default:

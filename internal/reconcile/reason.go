@@ -11,6 +11,7 @@ const (
 	ReasonReverse        Reason = "reverse"         // signed reversal, the query agrees
 	ReasonByQuery        Reason = "by_query"        // reversal seen in the query alone, asked again
 	ReasonReverseTrusted Reason = "reverse_trusted" // signed reversal, trusted by configuration
+	ReasonByOperator     Reason = "by_operator"     // a person resolved a review, the query allows it
 )
 
 // Reasons of looking again, and of the review when looking again is over.

@@ -17,6 +17,8 @@ const (
 	// whether it changed without a word: a settled order was reversed, a failed
 	// or expired one paid.
 	StageLookBack
+	// StageOperator: a person resolves a review.
+	StageOperator
 )
 
 // tier: the sweep asks about an order that has no outcome.
@@ -24,8 +26,12 @@ func (s Stage) tier() bool { return s == StageTier || s == StageLastTier }
 
 // Via is what events say about the stage.
 func (s Stage) Via() events.Via {
-	if s == StageCallback {
+	switch s {
+	case StageCallback:
 		return events.ViaCallback
+	case StageOperator:
+		return events.ViaOperator
+	default:
+		return events.ViaSweep
 	}
-	return events.ViaSweep
 }

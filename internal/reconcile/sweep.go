@@ -60,8 +60,11 @@ func (w *work) standing(ctx context.Context, sequence uint64) (ask bool, err err
 	}
 	w.res.Disposition = Acknowledge
 	if w.d.Stage == StageLookBack {
+		if w.last.sequence() == sequence {
+			return true, nil
+		}
 		w.res.Cause = "superseded"
-		return w.last.sequence() == sequence, nil
+		return false, nil
 	}
 	submitted, err := w.orders.Submitted(ctx, merchant, orderID)
 	switch {

@@ -82,7 +82,7 @@ func (w *work) closeReviews(ctx context.Context, told Entry) error {
 		if r.Sequence > told.Sequence || !Reason(r.payment().Reason).standsIn() {
 			continue
 		}
-		e, err := w.resolved(r, told)
+		e, err := w.resolved(r, confirmed(told))
 		if err != nil {
 			return err
 		}

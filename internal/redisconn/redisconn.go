@@ -3,16 +3,11 @@
 package redisconn
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"os"
-
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/tlsfiles"
 )
 
 // Open returns a client of the Redis that c names: single, behind Sentinel, or
@@ -42,7 +37,7 @@ func Open(c config.Redis, changed func(available bool)) (redis.UniversalClient, 
 		o.MaxRedirects = 3
 	}
 	if t.TLS {
-		conf, err := tlsConfig(c.TLSCA)
+		conf, err := tlsfiles.Client("REDIS_TLS_CA", c.TLSCA, c.TLSCert, c.TLSKey)
 		if err != nil {
 			return nil, err
 		}
@@ -51,20 +46,4 @@ func Open(c config.Redis, changed func(available bool)) (redis.UniversalClient, 
 	client := redis.NewUniversalClient(o)
 	client.AddHook(newFuse(changed))
 	return client, nil
-}
-
-func tlsConfig(ca string) (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca == "" {
-		return conf, nil
-	}
-	pem, err := os.ReadFile(ca)
-	if err != nil {
-		return nil, fmt.Errorf("read REDIS_TLS_CA: %w", err)
-	}
-	conf.RootCAs = x509.NewCertPool()
-	if !conf.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("REDIS_TLS_CA holds no certificate; give a PEM file")
-	}
-	return conf, nil
 }

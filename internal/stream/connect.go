@@ -35,6 +35,9 @@ func Connect(c config.NATS, name string, log *zap.Logger, closed func(error), ex
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("nats error", zap.Error(err)) }),
 		nats.ClosedHandler(func(nc *nats.Conn) { closed(errors.Join(ErrClosed, nc.LastError())) }),
 	}
+	if c.InboxPrefix != "" {
+		opts = append(opts, nats.CustomInboxPrefix(c.InboxPrefix))
+	}
 	if c.Creds != "" {
 		opts = append(opts, nats.UserCredentials(c.Creds))
 	}

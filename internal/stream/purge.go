@@ -24,42 +24,32 @@ func NewPurger(js jetstream.JetStream, highWater float64) *Purger {
 	return &Purger{js: js, highWater: highWater}
 }
 
-// Purged says what a round did.
-type Purged struct {
-	Full     float64 // of the stream's size before, 0 to 1
-	Messages uint64  // removed
-}
-
-// Round looks once, and purges where it is needed. It acts in the second round
-// at the earliest: see [sweep.Floor].
-func (p *Purger) Round(ctx context.Context) (Purged, error) {
+// Round looks once, purges where it is needed, and returns how many callbacks it
+// removed. It acts in the second round at the earliest: see [sweep.Floor].
+func (p *Purger) Round(ctx context.Context) (removed uint64, err error) {
 	s, err := p.js.Stream(ctx, Callbacks)
 	if err != nil {
-		return Purged{}, fmt.Errorf("read stream %s: %w", Callbacks, err)
+		return 0, fmt.Errorf("read stream %s: %w", Callbacks, err)
 	}
 	info := s.CachedInfo()
 	settled := p.settled
 	p.settled = info.State.LastSeq
-	if info.Config.MaxBytes <= 0 {
-		return Purged{}, nil
-	}
-	done := Purged{Full: float64(info.State.Bytes) / float64(info.Config.MaxBytes)}
-	if done.Full < p.highWater || settled == 0 {
-		return done, nil
+	bound := float64(info.Config.MaxBytes) * p.highWater
+	if settled == 0 || bound <= 0 || float64(info.State.Bytes) < bound {
+		return 0, nil
 	}
 	floor, err := p.floor(ctx, s, settled)
 	if err != nil || floor < info.State.FirstSeq {
-		return done, err
+		return 0, err
 	}
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(floor+1)); err != nil {
-		return done, fmt.Errorf("purge stream %s: %w", Callbacks, err)
+		return 0, fmt.Errorf("purge stream %s: %w", Callbacks, err)
 	}
 	after, err := s.Info(ctx)
 	if err != nil {
-		return done, fmt.Errorf("read stream %s: %w", Callbacks, err)
+		return 0, fmt.Errorf("read stream %s: %w", Callbacks, err)
 	}
-	done.Messages = info.State.Msgs - min(info.State.Msgs, after.State.Msgs)
-	return done, nil
+	return after.State.FirstSeq - info.State.FirstSeq, nil
 }
 
 func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) (uint64, error) {

@@ -239,7 +239,7 @@ func TestPurge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, done.Messages)
+			got = append(got, done)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("purged in each round (-want +got):\n%s", diff)
@@ -250,8 +250,8 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	ack("idle", 1) // done, but a durable that lags behind would look the same before it was
-	if done, err := full.Round(ctx); err != nil || done.Messages != 2 {
-		t.Errorf("purged %d (%v), want 2", done.Messages, err)
+	if done, err := full.Round(ctx); err != nil || done != 2 {
+		t.Errorf("purged %d (%v), want 2", done, err)
 	}
 	var left []string
 	for _, m := range b.messages(t, Callbacks) {

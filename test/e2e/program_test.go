@@ -85,6 +85,13 @@ const stopPatience = 15 * time.Second
 
 func (p *program) tail() string { return p.out.tail(64 << 10) }
 
+// said reports whether it printed text since it was first started.
+func (p *program) said(text string) bool {
+	p.out.mu.Lock()
+	defer p.out.mu.Unlock()
+	return bytes.Contains(p.out.b.Bytes(), []byte(text))
+}
+
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer

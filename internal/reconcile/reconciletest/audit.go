@@ -53,7 +53,7 @@ func follows(before *events.Event, e events.Event) error {
 		return fmt.Errorf("%s follows %s and supersedes %q", e.ID, before.ID, p.Supersedes)
 	case p.Flow != b.Flow:
 		return fmt.Errorf("%s: outcomes on both flows", e.ID)
-	case !mayFollow(before.Outcome(), e.Outcome(), p.Flow):
+	case !mayFollow(before.Outcome(), e.Outcome(), p):
 		return fmt.Errorf("%s: %s may not follow %s (%s)", e.ID, e.Outcome(), before.Outcome(), p.Flow)
 	case e.Outcome() == events.OutcomeReversed && !(p.Amount.Equal(b.Amount) && p.Net.Equal(b.Net)):
 		return fmt.Errorf("%s reverses %s, settled was %s", e.ID, p.Amount, b.Amount)
@@ -64,12 +64,13 @@ func follows(before *events.Event, e events.Event) error {
 // mayFollow is the table "Order states" of the gateway page. It says nothing
 // of an expired collection that turns out to have failed; no money moved
 // either way.
-func mayFollow(before, after events.Outcome, flow events.Flow) bool {
+func mayFollow(before, after events.Outcome, p events.Payment) bool {
 	switch before {
 	case events.OutcomeSettled:
 		return after == events.OutcomeReversed
 	case events.OutcomeFailed:
-		return after == events.OutcomeSettled && flow == events.FlowCollect
+		// A payout that succeeds after it was told failed is for a person.
+		return after == events.OutcomeSettled && (p.Flow == events.FlowCollect || p.Via == events.ViaOperator)
 	case events.OutcomeExpired:
 		return after == events.OutcomeSettled || after == events.OutcomeFailed
 	default:

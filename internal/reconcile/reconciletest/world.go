@@ -61,16 +61,10 @@ type Worker struct {
 // Worker starts a process. Its name makes its claims' tokens unique.
 func (w *World) Worker(name string, seed uint64, cfg reconcile.Config, hook Hook) *Worker {
 	random := newRandom(name, seed) // goes on over restarts: tokens stay unique
-	worker := &Worker{world: w, start: func() *reconcile.Processor {
-		return reconcile.NewProcessor(
-			cfg,
-			dedupe.NewGuard(hookedStore{hook, w.Claims}, w),
-			hookedGateway{hook, w.Gateway},
-			hookedLedger{hook, w.Ledger},
-			hookedOrders{hook, w.Orders},
-			w.Trail, w.Clock.Now, random,
-		)
-	}}
+	ports := Ports{
+		Store: w.Claims, Observer: w, Gateway: w.Gateway, Ledger: w.Ledger, Orders: w.Orders, Trail: w.Trail, Clock: w.Clock.Now,
+	}
+	worker := &Worker{world: w, start: func() *reconcile.Processor { return ports.Start(cfg, random, hook) }}
 	worker.processor = worker.start()
 	return worker
 }

@@ -1,0 +1,32 @@
+package reconciletest
+
+import (
+	"time"
+
+	"github.com/settlehook/settlehook/internal/dedupe"
+	"github.com/settlehook/settlehook/internal/reconcile"
+)
+
+// Ports are what a processor leans on, before any fault.
+type Ports struct {
+	Store    dedupe.Store
+	Observer dedupe.Observer // of the store
+	Gateway  reconcile.Gateway
+	Ledger   reconcile.Ledger
+	Orders   reconcile.Orders
+	Trail    reconcile.Trail
+	Clock    func() time.Time
+}
+
+// Start returns a processor as a process starts with: it remembers nothing, and
+// every call it makes is a step under hook.
+func (p Ports) Start(cfg reconcile.Config, random reconcile.Random, hook Hook) *reconcile.Processor {
+	return reconcile.NewProcessor(
+		cfg,
+		dedupe.NewGuard(hookedStore{hook, p.Store}, p.Observer),
+		hookedGateway{hook, p.Gateway},
+		hookedLedger{hook, p.Ledger},
+		hookedOrders{hook, p.Orders},
+		p.Trail, p.Clock, random,
+	)
+}
