@@ -37,11 +37,15 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server redis-server chromium ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server redis-server chromium ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
 	$(GO) build -o $@ github.com/nats-io/nats-server/v2
+
+$(BIN)/toxiproxy-server: tools.mod
+	@mkdir -p $(BIN)
+	$(GO) build -modfile=tools.mod -o $@ github.com/Shopify/toxiproxy/v2/cmd/server
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server
@@ -76,6 +80,16 @@ fmt: ## format the code
 .PHONY: generate
 generate: ## write the generated documentation
 	$(GO) generate ./...
+
+# SOAK_CALLBACKS (1000000), SOAK_KILLS (200), SOAK_DURATION (none) and SOAK_SEED
+# say how long: until all of it is reached. SOAK_REPORT is the table to write
+# into, SOAK_RUN the runs (TestSoakCluster alone, for example).
+SOAK_REPORT ?= $(CURDIR)/docs/reliability.md
+SOAK_RUN    ?= ^TestSoak
+
+.PHONY: soak
+soak: tools ## kill, stop and cut off everything under load for long, and write the report
+	SOAK_REPORT=$(SOAK_REPORT) $(GO) test -tags soak -count=1 -timeout 24h -v -run '$(SOAK_RUN)' ./test/soak
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (30s)

@@ -20,13 +20,16 @@ var version = "dev"
 // cli is the command line. Settings come from environment variables
 // (docs/configuration.md); flags are for what concerns one call.
 type cli struct {
-	Up      upCmd      `cmd:"" help:"Run everything in one process: embedded NATS, receiver, worker."`
-	Sandbox sandboxCmd `cmd:"" help:"Run the sandbox gateway alone."`
-	Setup   setupCmd   `cmd:"" help:"Create or update streams and consumers on an external NATS."`
-	Send    sendCmd    `cmd:"" help:"Sign a test callback and post it to a receiver."`
-	Sign    signCmd    `cmd:"" help:"Sign the parameters on standard input."`
-	Verify  verifyCmd  `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
-	Gateway gatewayCmd `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
+	Up         upCmd         `cmd:"" help:"Run everything in one process: embedded NATS, receiver, worker."`
+	Sandbox    sandboxCmd    `cmd:"" help:"Run the sandbox gateway alone."`
+	Setup      setupCmd      `cmd:"" help:"Create or update streams and consumers on an external NATS."`
+	Send       sendCmd       `cmd:"" help:"Sign a test callback and post it to a receiver."`
+	Sign       signCmd       `cmd:"" help:"Sign the parameters on standard input."`
+	Verify     verifyCmd     `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
+	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
+	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
+	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
+	Gateway    gatewayCmd    `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/settlehook/settlehook/internal/plain"
 )
 
 // outputFormat is how a result is printed: text or json.
@@ -61,7 +63,7 @@ func (r result) text() []byte {
 			}
 		}
 		for _, v := range values {
-			_, _ = fmt.Fprintf(&b, "%-*s  %v\n", width, i.name, v)
+			_, _ = fmt.Fprintf(&b, "%-*s  %s\n", width, i.name, plain.Line(fmt.Sprint(v)))
 		}
 	}
 	return b.Bytes()

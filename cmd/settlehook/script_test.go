@@ -75,6 +75,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return prepare(t, env) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe,
+			"park": park, "quarantine": quarantine, "review": review,
 		},
 	})
 }
@@ -89,7 +90,7 @@ func prepare(t *testing.T, env *testscript.Env) error {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway":
+	case "setup", "gateway", "cases":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{
@@ -126,6 +127,8 @@ func receive(w http.ResponseWriter, r *http.Request) {
 	case "page":
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = io.WriteString(w, "<html>\n\x1b[31mBad gateway\n</html>\n")
+	case "orders":
+		answerQuery(w, body)
 	case "newline":
 		_, _ = io.WriteString(w, "success\n")
 	case "redirect":

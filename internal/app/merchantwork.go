@@ -39,7 +39,7 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 	}, client, f.rate(m.ID, m.RatePerSecond()), observer)
 	if r.Roles.Has(config.RoleCallbacks) {
 		all = append(all, stream.NewConsumer(stream.ConsumerConfig{
-			Merchant: merchantFacts(m), Durable: f.durable(m),
+			Merchant: MerchantFacts(m), Durable: f.durable(m),
 			InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
 		}, f.js, f.processor(api), api, observer, f.log))
 	}
@@ -49,7 +49,7 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 		processor := f.processor(api.Sweep(share))
 		for _, tier := range sweep.Plan(f.cfg.Sweep.Delays, f.cfg.Sweep.LookBack) {
 			all = append(all, stream.NewSweepConsumer(stream.SweepConfig{
-				Merchant: merchantFacts(m), Tier: tier, Durable: stream.Sweeper(m.ID, tier, f.cfg.Topology.AckWait),
+				Merchant: MerchantFacts(m), Tier: tier, Durable: stream.Sweeper(m.ID, tier, f.cfg.Topology.AckWait),
 				Clock: f.clock, Verify: f.cfg.Topology.CheckInterval,
 			}, f.js, processor, observer, f.log))
 		}
@@ -74,8 +74,8 @@ func (f *fleet) durable(m *config.Merchant) jetstream.ConsumerConfig {
 	return stream.Reconciler(m.ID, m.RatePerSecond(), f.cfg.Topology.AckWait)
 }
 
-// merchantFacts is what a decision needs to know about a merchant.
-func merchantFacts(m *config.Merchant) reconcile.Merchant {
+// MerchantFacts is what a decision needs to know about a merchant.
+func MerchantFacts(m *config.Merchant) reconcile.Merchant {
 	return reconcile.Merchant{
 		ID: m.ID, Account: m.Account, Currency: m.Currency, Location: m.Location,
 		RequireSubmitted: map[events.Flow]bool{

@@ -158,7 +158,7 @@ func (m *merchantMetrics) Swept(due reconcile.Due, res reconcile.Result, took ti
 		zap.String("merchant", m.id), zap.String("flow", string(due.Order.Flow)), zap.String("order_id", due.Order.OrderID),
 		zap.String("tier", due.Tier), zap.Time("due", due.Since), zap.Uint64("deliveries", due.Deliveries),
 	}, resultFields(res, took)...)
-	if res.Queries == 0 && res.Err == nil && res.Decision.Verdict != reconcile.Review {
+	if res.Queries == 0 && !res.Emitted && (res.Err == nil || reconcile.NotAsked(res.Err)) {
 		m.log.Debug("order swept", fields...) // nothing was asked: the usual case
 		return
 	}

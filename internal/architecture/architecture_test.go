@@ -177,10 +177,10 @@ func made(imports map[string][]string) graph {
 var levels = [][]string{
 	{"pkg"},
 	{"examples"}, // what a downstream service would write
-	{"internal/callback"},
+	{"internal/callback", "internal/plain"},
 	{"internal/reconcile"},
 	{
-		"internal/config", "internal/dedupe", "internal/embedded", "internal/orderapi", "internal/receiver",
+		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/orderapi", "internal/receiver",
 		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles",
 	},
 	{"internal/app"},

@@ -10,34 +10,17 @@ import (
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
-// parse reads the raw parameters (gateway page, verification rule 1).
-func (x *exchange) parse() *refusal {
-	var err error
-	if x.params, err = sign.Parse(x.contentType(), x.body); err != nil {
-		return refuseMalformed(err)
-	}
-	return nil
-}
-
 // verify applies verification rules 1 to 5 of the gateway page with the
-// merchant's keys.
+// merchant's keys, and gives the parameters their types. What is redriven from
+// QUARANTINE later goes through the same.
 func (x *exchange) verify() *refusal {
-	var err error
-	x.verified, err = x.configured.Keyring.VerifyCallback(x.params, x.configured.Policy)
+	signed, err := callback.Verify(x.contentType(), x.body, x.configured.Keyring, x.configured.Policy)
+	x.params, x.verified, x.callback = signed.Params, signed.Verified, signed.Callback
 	var unsigned *sign.SignatureError
 	switch {
 	case errors.As(err, &unsigned):
 		return refuseSignature(unsigned)
 	case err != nil:
-		return refuseMalformed(err)
-	}
-	return nil
-}
-
-// readCallback gives the parameters their types.
-func (x *exchange) readCallback() *refusal {
-	var err error
-	if x.callback, err = callback.FromParams(x.verified.Params); err != nil {
 		return refuseMalformed(err)
 	}
 	return nil

@@ -3,22 +3,19 @@ package receiver
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
+	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 )
-
-const pathPrefix = "/callbacks/"
 
 // route finds flow and merchant in the path as it was sent: no escape is
 // decoded and nothing is cleaned, so a merchant has one path only, the
 // documented one. A name from outside is only ever compared, never used.
 func (x *exchange) route() *refusal {
 	x.source = sourceOf(x.r, x.h.opts.HTTP.TrustedProxies)
-	rest, ours := strings.CutPrefix(sentPath(x.r.URL), pathPrefix)
-	flow, merchant, two := strings.Cut(rest, "/")
-	if !ours || !two || flow == "" || merchant == "" || strings.Contains(merchant, "/") {
+	flow, merchant, ours := callback.Address(sentPath(x.r.URL))
+	if !ours {
 		return refuseUnknown(reasonNoSuchPath)
 	}
 	if f, err := events.ParseFlow(flow); err == nil {

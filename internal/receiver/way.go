@@ -26,9 +26,7 @@ var way = [...]func(*exchange) *refusal{
 	(*exchange).requireRoom,    // 503 over HTTP_MAX_IN_FLIGHT
 	(*exchange).checkMediaType, // 415
 	(*exchange).read,           // 413, 400; 429, 503 for slow senders
-	(*exchange).parse,          // 400
 	(*exchange).verify,         // 400, 401
-	(*exchange).readCallback,   // 400
 	(*exchange).limitMerchant,  // 429
 	(*exchange).takeRoom,       // 503
 	(*exchange).store,          // 503

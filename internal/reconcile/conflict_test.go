@@ -171,6 +171,24 @@ func TestReviewsThatStay(t *testing.T) {
 	}
 }
 
+// TestReversalInReviewStays: a signed reversal that came while the query lagged is
+// not answered by the settlement that another callback brings.
+func TestReversalInReviewStays(t *testing.T) {
+	w := reconciletest.NewWorld()
+	w.Gateway.Says(reconciletest.OrderID, openReply)
+	finish(t, worker(w, "reversal"), reconciletest.Reversal(collectOrder, "1000", reconciletest.Start))
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	finish(t, worker(w, "success"), push(collectOrder, succ, "1000"))
+	holds(t, w, "review lagging 0.00", "settled confirmed 1000.00")
+
+	// The reversal answers it.
+	w.Gateway.Says(reconciletest.OrderID, failedReply)
+	finish(t, worker(w, "reversal"), reconciletest.Reversal(collectOrder, "1000", reconciletest.Start))
+	if open, err := w.Ledger.OpenReviews(t.Context(), reconciletest.MerchantID, reconciletest.OrderID); err != nil || len(open) != 0 {
+		t.Errorf("open reviews: %v, %v", open, err)
+	}
+}
+
 // TestReviewAfterOutcomeStays: a review that was opened after the outcome is
 // about something else than the outcome.
 func TestReviewAfterOutcomeStays(t *testing.T) {

@@ -20,7 +20,7 @@ func (e *unfitError) Unwrap() error { return e.err }
 func (w *work) outcome(c caseFile) (events.Event, error) {
 	p := w.payment(c)
 	p.Reason = string(w.res.Decision.Reason)
-	p.Supersedes = c.supersedes()
+	p.Supersedes = c.supersedes(w.res.Decision.Outcome)
 	var data events.Data
 	switch o := w.res.Decision.Outcome; o {
 	case events.OutcomeSettled:
@@ -140,12 +140,12 @@ func (c Case) match() events.Match {
 // supersedes names the event of this order that an outcome takes the place of:
 // the last outcome, else the review that stood in for it, or that a person
 // resolves by it.
-func (c caseFile) supersedes() string {
+func (c caseFile) supersedes(outcome events.Outcome) string {
 	if c.Last != nil {
 		return c.Last.Event.ID
 	}
 	for i := len(c.reviews) - 1; i >= 0; i-- {
-		if r := c.reviews[i]; c.Stage == StageOperator || Reason(r.payment().Reason).standsIn() {
+		if r := c.reviews[i]; c.Stage == StageOperator || r.standsInFor(outcome) {
 			return r.Event.ID
 		}
 	}

@@ -108,6 +108,13 @@ func (e *Unavailable) Error() string {
 
 func (e *Unavailable) Unwrap() error { return e.Err }
 
+// NotAsked reports whether an error says that the gateway was not asked, for
+// reasons on our side.
+func NotAsked(err error) bool {
+	var u *Unavailable
+	return errors.As(err, &u) && u.NotAsked
+}
+
 // Errors of [Ledger.Append].
 var (
 	// ErrConflict: the order's last event is not the expected one.

@@ -116,7 +116,9 @@ func (w *work) finish(ctx context.Context, err error) {
 	if err != nil {
 		w.claims.Release(ctx, w.key, w.token, "")
 		w.fail(err)
-		w.record(err)
+		if !NotAsked(err) { // waiting for its turn, it was not looked at
+			w.record(err)
+		}
 		return
 	}
 	switch d := w.res.Decision; d.Verdict {

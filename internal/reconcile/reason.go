@@ -1,5 +1,7 @@
 package reconcile
 
+import "github.com/settlehook/settlehook/pkg/events"
+
 // Reason names why a decision was taken. It is part of the contract: it
 // stands in events, in review subjects, in metrics and in the trail.
 type Reason string
@@ -59,4 +61,15 @@ func (r Reason) standsIn() bool {
 	default:
 		return false
 	}
+}
+
+// standsInFor reports whether an open review stood in for this outcome. One that
+// holds a signed reversal is answered by a reversal alone: whatever its reason,
+// an order that is told as settled, and may have been reversed, is for a person.
+func (e *Entry) standsInFor(o events.Outcome) bool {
+	p := e.payment()
+	if cb := p.Evidence.Callback; cb != nil && cb.Reverse && o != events.OutcomeReversed {
+		return false
+	}
+	return Reason(p.Reason).standsIn()
 }

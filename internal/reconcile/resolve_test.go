@@ -229,7 +229,7 @@ func TestResolveFaults(t *testing.T) {
 					what.As = s.as
 					w.Gateway.Says(reconciletest.OrderID, s.says)
 					hook, struck := reconciletest.Nth(step, nth[step], fault), atomic.Bool{}
-					_, err, crash := reconciletest.Resolve(t.Context(), w.Resolver(func(seen reconciletest.Step) reconciletest.Fault {
+					_, crash, err := reconciletest.Resolve(t.Context(), w.Resolver(func(seen reconciletest.Step) reconciletest.Fault {
 						f := hook(seen)
 						if f != reconciletest.None {
 							struck.Store(true)

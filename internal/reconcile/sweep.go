@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/settlehook/settlehook/internal/callback"
@@ -37,6 +38,11 @@ func (p *Processor) Sweep(ctx context.Context, due Due) Result {
 		ReceivedAt: due.Since, Deliveries: due.Deliveries,
 	}}
 	w.key = w.d.ClaimKey()
+	if due.Stage == StageLookBack {
+		// Each outcome has a look-back of its own. Under one key the mark of the
+		// one that told an outcome would answer for the look-back at that outcome.
+		w.key += "/" + strconv.FormatUint(due.Sequence, 10)
+	}
 	if ask, err := w.standing(ctx, due.Sequence); err != nil {
 		w.fail(err)
 		return w.res
@@ -123,7 +129,7 @@ func (c *caseFile) recallCallback() {
 	}
 	said := newest.Evidence.Callback
 	cb := callback.Callback{
-		OrderID: c.Order.OrderID, PlatOrderID: said.PlatOrderID, Status: callback.Status(said.Status), //nolint:gosec // 0, 1 or 2, as decoded
+		OrderID: c.Order.OrderID, PlatOrderID: said.PlatOrderID, Status: callback.Status(said.Status),
 		Reverse: said.Reverse, Remark: said.Remark,
 	}
 	cb.Amount, _ = said.Amount.Decimal()

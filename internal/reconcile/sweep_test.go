@@ -134,6 +134,28 @@ func TestLookBackEnds(t *testing.T) {
 	holds(t, w, "settled confirmed 1000.00")
 }
 
+// TestEachOutcomeIsLookedBackAt: what one look-back told is looked back at too.
+func TestEachOutcomeIsLookedBackAt(t *testing.T) {
+	w := reconciletest.NewWorld()
+	submit(t, w, collectOrder, "1000")
+	w.Gateway.Says(reconciletest.OrderID, openReply)
+	sweepOnce(t, w, turn(collectOrder, reconcile.StageLastTier))
+	finish(t, worker(w, "callback"), push(collectOrder, succ, "1000"))
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+	entries := w.Ledger.Entries()
+	again, settled := lookBack(collectOrder), entries[2]
+	if settled.Event.Outcome() != events.OutcomeSettled {
+		t.Fatalf("told %s", settled.Event.ID)
+	}
+	w.Gateway.Says(reconciletest.OrderID, failedReply)
+	again.Sequence = settled.Sequence
+	worker(w, "sweep").FinishSweep(t.Context(), again, mostDeliveries)
+	if entries = w.Ledger.Entries(); entries[len(entries)-1].Event.Outcome() != events.OutcomeReversed {
+		t.Errorf("the reversal after the late success is not found: %s", line(entries[len(entries)-1].Event))
+	}
+}
+
 // TestSweepDoesNotPassOverAReview: what a person was asked about is not settled
 // by leaving out the callback that contradicts.
 func TestSweepDoesNotPassOverAReview(t *testing.T) {

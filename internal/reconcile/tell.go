@@ -79,7 +79,7 @@ func (w *work) closeReviews(ctx context.Context, told Entry) error {
 		return fmt.Errorf("read the order's open reviews: %w", err)
 	}
 	for _, r := range reviews {
-		if r.Sequence > told.Sequence || !Reason(r.payment().Reason).standsIn() {
+		if r.Sequence > told.Sequence || !r.standsInFor(told.outcome()) {
 			continue
 		}
 		e, err := w.resolved(r, confirmed(told))

@@ -69,7 +69,7 @@ func parkedMessage(m jetstream.Msg, merchant string, res reconcile.Result) *nats
 	if meta, err := m.Metadata(); err == nil {
 		sequence := strconv.FormatUint(meta.Sequence.Stream, 10)
 		h[jetstream.MsgIDHeader] = []string{sequence}
-		h[HeaderSequence] = []string{sequence}
+		h[HeaderSequence] = []string{strconv.FormatUint(keepsPlace(m.Headers(), meta.Sequence.Stream), 10)}
 		h[headerDeliveries] = []string{strconv.FormatUint(meta.NumDelivered, 10)}
 	}
 	flow := Unknown

@@ -3,7 +3,6 @@ package tail
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -99,16 +98,4 @@ func parkedLine(m jetstream.Msg) (string, error) {
 func quarantineLine(m jetstream.Msg) (string, error) {
 	tokens := strings.Split(m.Subject(), ".")
 	return head("⊘", "refused", tokens[4], tokens[3], "") + " " + m.Headers().Get(stream.HeaderReason), nil
-}
-
-// clean replaces what is not to be seen: escape codes would drive the
-// terminal, a line break would forge a line, and marks of direction would show
-// the text in another order than it has.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '.'
-		}
-		return r
-	}, s)
 }

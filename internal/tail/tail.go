@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/settlehook/settlehook/internal/plain"
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
@@ -102,5 +103,5 @@ func (w *lineWriter) line(m jetstream.Msg, text string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, _ = fmt.Fprintf(w.out, "%s  %s\n", at.Local().Format(time.TimeOnly), clean(text))
+	_, _ = fmt.Fprintf(w.out, "%s  %s\n", at.Local().Format(time.TimeOnly), plain.Line(text))
 }

@@ -24,7 +24,7 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/receiver", "./cmd/worker")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/receiver", "./cmd/worker", "./cmd/settlehook")
 	build.Dir = testserver.Root()
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)

@@ -22,12 +22,20 @@ type program struct {
 	cmd         *exec.Cmd
 	gone        chan struct{}
 	out         *output
+	user        *syscall.Credential // nil: the test's
 }
 
 // startProgram starts a program and returns once it is ready.
 func startProgram(t *testing.T, name string, env map[string]string) *program {
 	t.Helper()
-	p := &program{t: t, name: name, http: testserver.FreeAddr(t), admin: testserver.FreeAddr(t), out: &output{}}
+	return startProgramAs(t, name, env, nil)
+}
+
+// startProgramAs is startProgram as another user, in a folder that nobody can
+// write to.
+func startProgramAs(t *testing.T, name string, env map[string]string, user *syscall.Credential) *program {
+	t.Helper()
+	p := &program{t: t, name: name, http: testserver.FreeAddr(t), admin: testserver.FreeAddr(t), out: &output{}, user: user}
 	p.env = append(p.env, "HTTP_ADDR="+p.http, "ADMIN_ADDR="+p.admin)
 	for key, value := range env {
 		p.env = append(p.env, key+"="+value)
@@ -41,7 +49,10 @@ func (p *program) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(filepath.Join(binaries, p.name))
 	p.cmd.Env, p.cmd.Stderr, p.cmd.Stdout = p.env, p.out, p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: p.user}
+	if p.user != nil {
+		p.cmd.Dir = unwritable(p.t)
+	}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ var programs = []program{
 	{"Worker", "worker"},
 	{"Setup", "settlehook setup"},
 	{"Up", "settlehook up"},
+	{"Operator", "settlehook review, parked and quarantine"},
 }
 
 // render returns the whole document.

@@ -30,3 +30,8 @@ func (p Ports) Start(cfg reconcile.Config, random reconcile.Random, hook Hook) *
 		p.Trail, p.Clock, random,
 	)
 }
+
+// Resolver returns an operator's tool, with a hook as a processor has.
+func (p Ports) Resolver(hook Hook) *reconcile.Resolver {
+	return reconcile.NewResolver(Installation, hookedGateway{hook, p.Gateway}, hookedLedger{hook, p.Ledger}, hookedOrders{hook, p.Orders}, p.Clock)
+}

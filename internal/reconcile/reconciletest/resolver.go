@@ -12,7 +12,7 @@ func (w *World) Resolver(hook Hook) *reconcile.Resolver {
 }
 
 // Resolve resolves a review, or ends in the crash of the tool.
-func Resolve(ctx context.Context, r *reconcile.Resolver, what reconcile.Resolution) (res reconcile.Resolved, err error, crash *Crash) { //nolint:revive // the crash is no error of Resolve's
+func Resolve(ctx context.Context, r *reconcile.Resolver, what reconcile.Resolution) (res reconcile.Resolved, crash *Crash, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c, ours := p.(Crash)
@@ -23,5 +23,5 @@ func Resolve(ctx context.Context, r *reconcile.Resolver, what reconcile.Resoluti
 		}
 	}()
 	res, err = r.Resolve(ctx, what)
-	return res, err, nil
+	return res, nil, err
 }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/term"
+
+	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/plain"
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// desk is where a person deals with cases: the streams, and the settings.
+type desk struct {
+	cfg  config.Operator
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	stop context.CancelFunc
+}
+
+// openDesk reads the settings and connects. Whoever gets the desk closes it. The
+// context ends with a signal.
+func openDesk(needs config.OperatorNeeds) (context.Context, *desk, error) {
+	cfg, err := config.LoadOperator(app.Environ(), needs)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	log, err := app.NewLogger(cfg.Log, "settlehook")
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &desk{cfg: cfg}
+	if d.nc, d.js, err = app.Connect(cfg.NATS, "operator", log, func(error) {}); err != nil {
+		return nil, nil, err
+	}
+	ctx, stop := app.Signals(context.Background())
+	d.stop = stop
+	return ctx, d, nil
+}
+
+func (d *desk) close() {
+	d.stop()
+	d.nc.Close()
+}
+
+func (d *desk) timeout() time.Duration { return d.cfg.NATS.PublishTimeout }
+
+// merchants reads the merchants file.
+func (d *desk) merchants() (*config.Merchants, error) {
+	all, err := config.LoadMerchants(d.cfg.Merchants.Path)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return all, nil
+}
+
+// who is the person, as the servers know them.
+func (d *desk) who(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout())
+	defer cancel()
+	who, err := stream.Identity(ctx, d.nc)
+	if utf8.RuneCountInString(who) > events.MaxByRunes {
+		who = string([]rune(who)[:events.MaxByRunes])
+	}
+	return who, err
+}
+
+// listFormat is how a list or a case is printed: table or json.
+type listFormat string
+
+const listJSON listFormat = "json"
+
+// printing is the flag of what prints.
+type printing struct {
+	Output listFormat `short:"o" default:"table" enum:"table,json" help:"table: for reading; json: one object on each line (${default})."`
+}
+
+// period are flags of when something was stored.
+type period struct {
+	Since moment `placeholder:"TIME" help:"Stored at this time or later: 2026-05-01, 2026-05-01T10:00:00Z, or how long ago (90m, 2d)."`
+	Until moment `placeholder:"TIME" help:"Stored at this time or before."`
+}
+
+func (p period) window() stream.Window {
+	return stream.Window{Since: p.Since.Time, Until: p.Until.Time}
+}
+
+func (p period) given() bool { return !p.Since.IsZero() || !p.Until.IsZero() }
+
+// moment is a point in time as a person writes it.
+type moment struct{ time.Time }
+
+// UnmarshalText reads a day, a time or how long ago.
+func (m *moment) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	ago, err := config.ParseDuration(string(text))
+	if err != nil || ago < 0 {
+		return errors.New("write a day (2026-05-01, which begins in UTC), a time (2026-05-01T10:00:00Z) or how long ago (90m, 2d)")
+	}
+	m.Time = time.Now().Add(-ago)
+	return nil
+}
+
+// flowName is a flow of the command line.
+type flowName string
+
+// UnmarshalText reads collect or pay.
+func (f *flowName) UnmarshalText(text []byte) error {
+	flow, err := events.ParseFlow(string(text))
+	*f = flowName(flow)
+	return err
+}
+
+// merchantName is the id of a merchant of the command line: it becomes part of a
+// filter, where a wildcard would mean others, too.
+type merchantName string
+
+// UnmarshalText reads an id.
+func (m *merchantName) UnmarshalText(text []byte) error {
+	id := string(text)
+	if id == "" || events.EscapeToken(id) != id {
+		return errors.New("use only letters, digits, _ and -")
+	}
+	*m = merchantName(id)
+	return nil
+}
+
+// limit is the flag of how much is listed.
+type limit struct {
+	Limit int `default:"100" placeholder:"N" help:"How many to list at most, the oldest first; 0 for all (${default})."`
+}
+
+// reached notes that there is more than is listed.
+func (l limit) reached(io streams, listed int) error {
+	if l.Limit <= 0 || listed < l.Limit {
+		return nil
+	}
+	_, _ = fmt.Fprintf(io.err, "settlehook: there are more than these %d; --limit 0 lists all\n", l.Limit)
+	return stream.ErrStop
+}
+
+// checkWhy refuses what would not stand in the books.
+func checkWhy(why string) error {
+	switch {
+	case strings.TrimSpace(why) == "":
+		return usageError{errors.New("--why: say why: it is kept with the decision")}
+	case utf8.RuneCountInString(why) > events.MaxWhyRunes:
+		return usageError{fmt.Errorf("--why: is longer than %d characters", events.MaxWhyRunes)}
+	case !utf8.ValidString(why), strings.ContainsFunc(why, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return usageError{errors.New("--why: holds characters that can't be seen; write one line of plain text")}
+	}
+	return nil
+}
+
+// isTerminal reports whether a person is at the other end.
+func isTerminal(end any) bool {
+	f, ok := end.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// confirm asks a person whether to go on.
+func confirm(io streams, question string) (bool, error) {
+	_, _ = fmt.Fprintf(io.err, "%s [y/N] ", question)
+	line, err := bufio.NewReader(io.in).ReadString('\n')
+	if err != nil && line == "" {
+		return false, nil
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes", nil
+}
+
+// jsonLine writes one object on a line.
+func jsonLine(out io.Writer, value any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(value)
+}
+
+// shownTime is a moment in a table.
+func shownTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// gone words a message that is not there.
+func gone(err error) error {
+	if errors.Is(err, stream.ErrGone) {
+		return fmt.Errorf("%w; somebody may have dealt with it, or its time was over", err)
+	}
+	return err
+}
+
+// say writes a line for a person beside what is printed.
+func say(io streams, format string, args ...any) {
+	_, _ = fmt.Fprintf(io.err, "settlehook: %s\n", plain.Line(fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,130 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Window is which part of a stream a person asks for, by when it was stored.
+type Window struct {
+	Since, Until time.Time // zero: without a bound; both are included
+}
+
+// ErrStop ends a listing early, without an error.
+var ErrStop = errors.New("enough")
+
+// scan hands over what a stream holds now on a subject, oldest first, one
+// message at a time: however much there is, little of it is in memory. What is
+// stored meanwhile is left out, and what is deleted meanwhile may be missing.
+type scan struct {
+	js          jetstream.JetStream
+	stream      string
+	filter      string
+	window      Window
+	headersOnly bool
+}
+
+const (
+	scanAhead = 64              // messages on their way to us
+	scanPause = 2 * time.Second // without a message, until the stream is asked whether there are more
+)
+
+// run calls each until there is no more, or it returns an error. before hears
+// how many messages there are.
+func (s scan) run(ctx context.Context, before func(total uint64), each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
+	held, err := s.js.Stream(ctx, s.stream)
+	if err != nil {
+		return fmt.Errorf("open stream %s: %w", s.stream, err)
+	}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{s.filter}, HeadersOnly: s.headersOnly, InactiveThreshold: time.Minute}
+	if !s.window.Since.IsZero() {
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &s.window.Since
+	}
+	c, err := s.js.OrderedConsumer(ctx, s.stream, cfg)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", s.stream, err)
+	}
+	pending := c.CachedInfo().NumPending
+	if before != nil {
+		before(pending)
+	}
+	if pending == 0 {
+		return nil
+	}
+	messages, err := c.Messages(jetstream.PullMaxMessages(scanAhead))
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", s.stream, err)
+	}
+	defer messages.Stop()
+	err = s.walk(ctx, held, messages, each)
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
+}
+
+func (s scan) walk(ctx context.Context, held jetstream.Stream, messages jetstream.MessagesContext, each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
+	last := held.CachedInfo().State.LastSeq
+	var at uint64
+	for {
+		m, err := next(ctx, messages)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			more, moreErr := s.more(ctx, held, at+1, last)
+			if moreErr != nil || !more {
+				return moreErr
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", s.stream, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", s.stream, err)
+		}
+		at = meta.Sequence.Stream
+		if at > last || !s.window.Until.IsZero() && meta.Timestamp.After(s.window.Until) {
+			return nil
+		}
+		if err := each(m, meta); err != nil {
+			return err
+		}
+		if meta.NumPending == 0 || at == last {
+			return nil
+		}
+	}
+}
+
+func next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, scanPause)
+	defer cancel()
+	return messages.Next(jetstream.NextContext(ctx))
+}
+
+// more reports whether there is still a message from a sequence on: the last
+// ones may have been deleted while they were waited for.
+func (s scan) more(ctx context.Context, held jetstream.Stream, from, last uint64) (bool, error) {
+	m, err := held.GetMsg(ctx, from, jetstream.WithGetMsgSubject(s.filter))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return false, nil
+	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return true, nil // it can't be read now
+	case err != nil:
+		return false, fmt.Errorf("read stream %s: %w", s.stream, err)
+	}
+	return m.Sequence <= last, nil
+}
+
+// wild is a token of a filter: anything where nothing is asked for.
+func wild(token string) string {
+	if token == "" {
+		return "*"
+	}
+	return token
+}

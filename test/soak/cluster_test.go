@@ -1,0 +1,44 @@
+package soak
+
+import (
+	"context"
+	"time"
+
+	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/testserver"
+)
+
+// leader is the server that leads a stream, once there is one.
+func (r *rig) leader(name string) (leader *testserver.Process) {
+	r.t.Helper()
+	r.await("a leader of "+name, func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
+		defer cancel()
+		s, err := r.js.Stream(ctx, name)
+		if err != nil || s.CachedInfo().Cluster == nil {
+			return false
+		}
+		leader = r.nats.Named(s.CachedInfo().Cluster.Leader)
+		return leader != nil
+	})
+	return leader
+}
+
+// current: every stream has a leader and its other copies have caught up.
+func (r *rig) current() bool {
+	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail, stream.Parked, stream.Quarantine} {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
+		s, err := r.js.Stream(ctx, name)
+		cancel()
+		if err != nil || s.CachedInfo().Cluster == nil || s.CachedInfo().Cluster.Leader == "" {
+			return false
+		}
+		for _, peer := range s.CachedInfo().Cluster.Replicas {
+			// Under load a copy is never quite as far as its leader.
+			if peer.Offline || peer.Active > 5*time.Second || peer.Lag > 1000 {
+				return false
+			}
+		}
+	}
+	return true
+}
