@@ -91,6 +91,10 @@ SOAK_RUN    ?= ^TestSoak
 soak: tools ## kill, stop and cut off everything under load for long, and write the report
 	SOAK_REPORT=$(SOAK_REPORT) $(GO) test -tags soak -count=1 -timeout 24h -v -run '$(SOAK_RUN)' ./test/soak
 
+.PHONY: protections
+protections: tools ## take each protection away in a copy, and see the named tests fail (docs/protections.md)
+	$(GO) run ./test/protections
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (30s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -213,14 +213,15 @@ func TestExampleEventsAreValid(t *testing.T) {
 }
 
 // A setting that a page names must be one of the configuration, or a variable of
-// the NATS servers'.
+// the NATS servers' or of the Makefile's.
 func TestSettingsExist(t *testing.T) {
 	t.Parallel()
-	configuration, servers := read(t, "docs/configuration.md"), read(t, "deploy/nats/permissions.conf")
+	configuration := read(t, "docs/configuration.md")
+	others := regexp.MustCompile(`\b[A-Z]+(?:_[A-Z]+)+\b`).FindAllString(read(t, "deploy/nats/permissions.conf")+read(t, "Makefile"), -1)
 	setting := regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)[=`]")
 	for _, path := range files(t, ".md") {
 		for _, m := range setting.FindAllStringSubmatch(read(t, path), -1) {
-			if !strings.Contains(configuration, "`"+m[1]+"`") && !strings.Contains(servers, "$"+m[1]+"\n") {
+			if !strings.Contains(configuration, "`"+m[1]+"`") && !slices.Contains(others, m[1]) {
 				t.Errorf("%s names %s, which is not in docs/configuration.md", path, m[1])
 			}
 		}

@@ -50,7 +50,7 @@ func (f *follower) total(messages uint64) {
 	if !isTerminal(f.io.err) || messages < 2 {
 		return
 	}
-	f.bar = progressbar.NewOptions64(int64(messages), //nolint:gosec // no stream holds so many
+	f.bar = progressbar.NewOptions64(int64(messages),
 		progressbar.OptionSetWriter(f.io.err), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 }
 
@@ -71,7 +71,7 @@ func (f *follower) end() {
 }
 
 func (f *follower) each(r cases.Result) {
-	text := ""
+	var text string
 	switch {
 	case r.Err != nil:
 		text = fmt.Sprintf("message %d: %s: %v", r.Sequence, r.Verdict, r.Err)

@@ -177,15 +177,12 @@ func isTerminal(end any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// confirm asks a person whether to go on.
-func confirm(io streams, question string) (bool, error) {
+// confirmed asks a person whether to go on. No answer is none.
+func confirmed(io streams, question string) bool {
 	_, _ = fmt.Fprintf(io.err, "%s [y/N] ", question)
-	line, err := bufio.NewReader(io.in).ReadString('\n')
-	if err != nil && line == "" {
-		return false, nil
-	}
+	line, _ := bufio.NewReader(io.in).ReadString('\n')
 	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes", nil
+	return answer == "y" || answer == "yes"
 }
 
 // jsonLine writes one object on a line.

@@ -180,7 +180,9 @@ func (c *parkedShowCmd) Run(io streams) error {
 	r.add("tries", number(p.Deliveries))
 	r.add("received", shownTime(p.ReceivedAt))
 	r.add("source", p.Source)
-	r.add("in CALLBACKS", number(p.Original)+" on "+p.Subject)
+	if p.Subject != "" {
+		r.add("in CALLBACKS", number(p.Original)+" on "+p.Subject)
+	}
 	if detail.OrderID != "" {
 		r.add("downstream", toldWords(detail.Told))
 	}

@@ -413,18 +413,20 @@ func (c *reviewResolveCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
+	decision := cases.Decision{As: c.As, By: who, Why: c.Why}
 	if !c.Yes {
-		would, err := reviews.Preview(ctx, r, m, asker, c.As)
+		would, shown, err := reviews.Preview(ctx, r, m, asker, c.As)
 		if err != nil {
 			return err
 		}
+		decision.Shown = shown
 		say(io, "%s: %s, by %s", r.Event.ID, would, who)
-		if goOn, err := confirm(io, "Go on?"); err != nil || !goOn {
+		if !confirmed(io, "Go on?") {
 			say(io, "nothing was told")
 			return errRefused
 		}
 	}
-	res, err := reviews.Resolve(ctx, r, m, asker, c.As, who, c.Why)
+	res, err := reviews.Resolve(ctx, r, m, asker, decision)
 	if err != nil {
 		return err
 	}

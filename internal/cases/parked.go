@@ -135,7 +135,7 @@ func (p *Parked) Some(ctx context.Context, sequences []uint64, act Act, w Watch)
 		if err == nil {
 			r = act(ctx, m)
 		} else if errors.Is(err, stream.ErrGone) {
-			r.Verdict = Refused
+			r.Verdict, r.Err = Refused, errGone
 		}
 		if err := b.take(ctx, r); err != nil {
 			return b.tally, full(err)

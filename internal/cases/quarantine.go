@@ -200,7 +200,7 @@ func (q *Quarantine) Some(ctx context.Context, sequences []uint64, act func(cont
 		if err == nil {
 			r = act(ctx, m)
 		} else if errors.Is(err, stream.ErrGone) {
-			r.Verdict = Refused
+			r.Verdict, r.Err = Refused, errGone
 		}
 		if err := b.take(ctx, r); err != nil {
 			return b.tally, full(err)

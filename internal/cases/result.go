@@ -34,6 +34,9 @@ type Result struct {
 	Err      error  // of refused and failed
 }
 
+// errGone words [stream.ErrGone] for one message of many.
+var errGone = fmt.Errorf("%w: somebody may have dealt with it, or its time was over", stream.ErrGone)
+
 // Watch follows a bulk operation; nil functions are not called.
 type Watch struct {
 	Total func(messages uint64) // how many there are to look at

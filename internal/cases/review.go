@@ -80,7 +80,7 @@ func (r *Reviews) OneOpen(ctx context.Context, merchant, orderID string) (stream
 	}
 	switch len(open) {
 	case 0:
-		return stream.Review{}, fmt.Errorf("order %q of merchant %s has no open review", orderID, merchant)
+		return stream.Review{}, fmt.Errorf("order %q of merchant %s has no open review; 'settlehook review ls --state all --order ID' lists those that were resolved", orderID, merchant)
 	case 1:
 		return r.Find(ctx, ReviewID{merchant, orderID, open[0].Event.Data.(events.Review).Case})
 	}
@@ -204,34 +204,46 @@ func (r *Reviews) resolver(review stream.Review, g reconcile.Gateway) *reconcile
 	return reconcile.NewResolver(review.Event.Installation(), g, r.ledger, r.orders, r.clock)
 }
 
-func resolution(review stream.Review, m reconcile.Merchant, as, by, why string) reconcile.Resolution {
-	w := reconcile.Resolution{Merchant: m, Order: review.Event.Data.Common().Order(), Case: review.Case(), By: by, Why: why}
-	if as != Dismissed {
-		w.As = events.Outcome(as)
+// Decision is what a person decided about a review.
+type Decision struct {
+	As      string // one of [Resolutions]
+	By, Why string
+	// Shown is the gateway's answer that the person has seen, from a preview; nil
+	// where none was made. The outcome is not told on another.
+	Shown *reconcile.Answer
+}
+
+func resolution(review stream.Review, m reconcile.Merchant, d Decision) reconcile.Resolution {
+	w := reconcile.Resolution{
+		Merchant: m, Order: review.Event.Data.Common().Order(), Case: review.Case(), By: d.By, Why: d.Why, Shown: d.Shown,
+	}
+	if d.As != Dismissed {
+		w.As = events.Outcome(d.As)
 	}
 	return w
 }
 
 func (r *Reviews) preview(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, as string) (reconcile.Resolved, error) {
-	return r.resolver(review, g).Preview(ctx, resolution(review, m, as, "", ""))
+	return r.resolver(review, g).Preview(ctx, resolution(review, m, Decision{As: as}))
 }
 
-// Preview says what Resolve would do, with the gateway's answer of now.
-func (r *Reviews) Preview(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, as string) (string, error) {
+// Preview says what Resolve would do, and the gateway's answer that it rests on;
+// nil where it was not asked.
+func (r *Reviews) Preview(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, as string) (would string, shown *reconcile.Answer, err error) {
 	res, err := r.preview(ctx, review, m, g, as)
 	if err != nil {
-		return "", Worded(err)
+		return "", nil, Worded(err)
 	}
-	return Would(as, res, m.Currency), nil
+	return Would(as, res, m.Currency), res.Answer, nil
 }
 
-// Resolve resolves a review as a person decided. The gateway is asked anew,
-// whatever a preview said before. Errors are worded for a person; what they wrap
+// Resolve resolves a review as a person decided. The gateway is asked anew.
+// Errors are worded for a person; what they wrap
 // is [reconcile.Resolver.Resolve]'s.
-func (r *Reviews) Resolve(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, as, by, why string) (reconcile.Resolved, error) {
+func (r *Reviews) Resolve(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, d Decision) (reconcile.Resolved, error) {
 	if told := review.Event.Installation(); told != r.installation {
 		return reconcile.Resolved{}, fmt.Errorf("the review is of installation %q, and INSTALLATION is %q: events of one order must be of one installation", told, r.installation)
 	}
-	res, err := r.resolver(review, g).Resolve(ctx, resolution(review, m, as, by, why))
+	res, err := r.resolver(review, g).Resolve(ctx, resolution(review, m, d))
 	return res, Worded(err)
 }

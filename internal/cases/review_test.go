@@ -137,7 +137,7 @@ func TestResolveEndToEnd(t *testing.T) {
 	if got := can(look, cases.CanYes); !slices.Equal(got, []string{"settled", "dismissed"}) {
 		t.Errorf("possible: %v", got)
 	}
-	would, err := r.Preview(ctx, review, m, g, "settled")
+	would, _, err := r.Preview(ctx, review, m, g, "settled")
 	if err != nil || !strings.Contains(would, "tells settled over 900.00 INR") {
 		t.Errorf("would %q, %v", would, err)
 	}
@@ -147,7 +147,7 @@ func TestResolveEndToEnd(t *testing.T) {
 
 	// What the gateway says when it is resolved counts, not what it said before.
 	g.Amount = events.MustParseAmount("901")
-	res, err := r.Resolve(ctx, review, m, g, "settled", "alice@finance", "agreed with the shop")
+	res, err := r.Resolve(ctx, review, m, g, cases.Decision{As: "settled", By: "alice@finance", Why: "agreed with the shop"})
 	if err != nil || !res.Emitted || res.Event.Data.Common().Amount.String() != "901.00" {
 		t.Fatalf("resolved: %+v, %v", res, err)
 	}
@@ -160,7 +160,7 @@ func TestResolveEndToEnd(t *testing.T) {
 		closed.ResultingEvent != events.ID(order.Merchant, order.OrderID, events.OutcomeSettled) {
 		t.Errorf("closed by %+v", closed)
 	}
-	if _, err := r.Resolve(ctx, review, m, g, "failed", "bob", "no"); !errors.Is(err, reconcile.ErrNotOpen) {
+	if _, err := r.Resolve(ctx, review, m, g, cases.Decision{As: "failed", By: "bob", Why: "no"}); !errors.Is(err, reconcile.ErrNotOpen) {
 		t.Errorf("resolved again: %v", err)
 	}
 	if _, err := r.OneOpen(ctx, order.Merchant, order.OrderID); err == nil || !strings.Contains(err.Error(), "has no open review") {
@@ -171,10 +171,33 @@ func TestResolveEndToEnd(t *testing.T) {
 	}
 }
 
+// TestAnswerChanged: what a person has not seen is not told.
+func TestAnswerChanged(t *testing.T) {
+	r, review := newReviews(t, reconciletest.Installation)
+	m, g := reconciletest.Merchant(), paid("900")
+	_, shown, err := r.Preview(r.site.within(), review, m, g, "settled")
+	if err != nil || shown == nil {
+		t.Fatalf("shown %+v, %v", shown, err)
+	}
+	decision := cases.Decision{As: "settled", By: "alice", Why: "agreed", Shown: shown}
+	g.Amount = events.MustParseAmount("901")
+	var refused *reconcile.RefusedError
+	if _, err := r.Resolve(r.site.within(), review, m, g, decision); !errors.As(err, &refused) || refused.Reason != "query_changed" {
+		t.Errorf("got %v", err)
+	}
+	if n := len(r.site.held(stream.Payments)); n != 1 {
+		t.Errorf("told %d events", n-1)
+	}
+	g.Amount = events.MustParseAmount("900.00") // the same by value
+	if _, err := r.Resolve(r.site.within(), review, m, g, decision); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDismiss needs no gateway.
 func TestDismiss(t *testing.T) {
 	r, review := newReviews(t, reconciletest.Installation)
-	res, err := r.Resolve(r.site.within(), review, reconciletest.Merchant(), cases.Unasked{}, cases.Dismissed, "alice", "a test")
+	res, err := r.Resolve(r.site.within(), review, reconciletest.Merchant(), cases.Unasked{}, cases.Decision{As: cases.Dismissed, By: "alice", Why: "a test"})
 	if err != nil || res.Emitted || res.Event != nil {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -200,7 +223,7 @@ func TestResolveRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, review := newReviews(t, tt.installation)
-			_, err := r.Resolve(r.site.within(), review, reconciletest.Merchant(), tt.gateway, tt.as, "alice", "why not")
+			_, err := r.Resolve(r.site.within(), review, reconciletest.Merchant(), tt.gateway, cases.Decision{As: tt.as, By: "alice", Why: "why not"})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}

@@ -218,6 +218,7 @@ func TestRefusals(t *testing.T) {
 		{loadSetup, map[string]string{"NATS_CREDS": missing}, []string{`NATS_CREDS="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
 		{loadSetup, map[string]string{"NATS_TLS_CA": missing}, []string{`NATS_TLS_CA="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
 		{loadSetup, map[string]string{"NATS_TLS_CA": "/dev/null"}, []string{`NATS_TLS_CA="/dev/null": holds no certificate; give a PEM file`}},
+		{loadSetup, map[string]string{"NATS_INBOX_PREFIX": "_INBOX.>"}, []string{`NATS_INBOX_PREFIX="_INBOX.>": must be tokens of letters, digits, _ and -, joined with dots; write it like _INBOX_worker`}},
 		{loadSetup, map[string]string{"NATS_TLS_CERT": "/dev/null"}, []string{"NATS_TLS_KEY: not set, but NATS_TLS_CERT is; set both or neither"}},
 		{loadSetup, map[string]string{"NATS_TLS_KEY": "/dev/null"}, []string{"NATS_TLS_CERT: not set, but NATS_TLS_KEY is; set both or neither"}},
 		{loadSetup, map[string]string{"NATS_CONNECT_TIMEOUT": "0s"}, []string{`NATS_CONNECT_TIMEOUT="0s": must be longer than zero`}},

@@ -20,6 +20,9 @@ type Resolution struct {
 	As  events.Outcome
 	By  string // who, as the server of the streams knows them
 	Why string
+	// Shown is the gateway's answer that the person has seen, from a preview; nil
+	// where nobody has seen one. The outcome is not told on another.
+	Shown *Answer
 }
 
 // Resolved is what came, or would come, of a resolution.
@@ -42,7 +45,7 @@ var ErrNotOpen = errors.New("no open review of this case")
 // RefusedError says why a resolution is refused. A person overrides a
 // contradiction, never the gateway about money, nor what downstream was told.
 type RefusedError struct {
-	Reason string // "told_otherwise" or "query_disagrees"
+	Reason string // "told_otherwise", "query_disagrees" or "query_changed"
 	Detail string // one sentence, and what to do instead
 }
 
@@ -134,6 +137,10 @@ func (o *operation) decide(ctx context.Context) error {
 		return err
 	}
 	o.resolved.Answer = o.work.res.Answer
+	if shown := o.what.Shown; shown != nil && !shown.same(o.file.Answer) {
+		return &RefusedError{Reason: "query_changed", Detail: fmt.Sprintf(
+			"the gateway's order query says %s now, and said %s before; look at the review again", o.file.Answer.said(), shown.said())}
+	}
 	return o.mayTell()
 }
 
@@ -197,7 +204,14 @@ func (o *operation) mayTell() error {
 		"the gateway's order query says %s; to resolve it as %s takes %s", a.said(), o.what.As, want)}
 }
 
-// said is an answer in a word.
+// same reports whether two answers say the same about the order and its money.
+func (a Answer) same(b Answer) bool {
+	return a.Found == b.Found && a.OtherOrder == b.OtherOrder && a.Unreadable == b.Unreadable &&
+		a.Status == b.Status && a.PlatOrderID == b.PlatOrderID &&
+		byValue(a.Amount) == byValue(b.Amount) && byValue(a.Fee) == byValue(b.Fee)
+}
+
+// said is an answer in a few words.
 func (a Answer) said() string {
 	switch {
 	case a.OtherOrder:
@@ -208,6 +222,8 @@ func (a Answer) said() string {
 		return "that it does not know the order"
 	case a.Status == callback.Success && a.Amount.Sign() <= 0:
 		return "success without an amount"
+	case a.Status == callback.Success:
+		return "success over " + a.Amount.String()
 	default:
 		return a.Status.String()
 	}
@@ -217,6 +233,10 @@ func (a Answer) said() string {
 // leaves the review open, never an outcome untold.
 func (o *operation) tell(ctx context.Context) error {
 	told := o.file.Last
+	// Words that can't stand in the ledger are refused before anything is told.
+	if _, err := o.work.resolved(o.resolved.Review, o.closing()); err != nil {
+		return err
+	}
 	if o.what.As != "" && !o.stands() {
 		o.work.res.Decision = Decision{Verdict: Emit, Outcome: o.what.As, Reason: ReasonByOperator}
 		e, err := o.work.outcome(o.file)
@@ -232,15 +252,22 @@ func (o *operation) tell(ctx context.Context) error {
 	if err := o.close(ctx, told); err != nil {
 		return err
 	}
-	if !o.resolved.Emitted {
+	if o.what.As == "" {
 		return nil
 	}
+	// Also where the outcome stood already: a try that told it may have been cut
+	// off before it got here.
 	return o.work.closeReviews(ctx, *told)
+}
+
+// closing is who closes the review, why and when.
+func (o *operation) closing() closing {
+	return closing{by: o.what.By, why: o.what.Why, at: o.work.clock()}
 }
 
 // close appends what closes the review.
 func (o *operation) close(ctx context.Context, told *Entry) error {
-	closing := closing{by: o.what.By, why: o.what.Why, at: o.work.clock()}
+	closing := o.closing()
 	if told != nil && o.what.As != "" {
 		closing.resulting = told.Event.ID
 		o.resolved.Event = &told.Event

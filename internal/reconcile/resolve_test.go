@@ -205,6 +205,65 @@ func TestResolveOverridesAmount(t *testing.T) {
 	}
 }
 
+// TestResolveTellsWhatWasSeen: where the gateway says something else than the
+// person has seen, nothing is told.
+func TestResolveTellsWhatWasSeen(t *testing.T) {
+	w := reconciletest.NewWorld()
+	what := mismatch(t, w)
+	what.As = events.OutcomeSettled
+	r := w.Resolver(reconciletest.NoFault)
+	seen, err := r.Preview(t.Context(), what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	what.Shown = seen.Answer
+	w.Gateway.Says(reconciletest.OrderID, reconciletest.Succeeded(reconciletest.PlatOrderID, "1"))
+	var refused *reconcile.RefusedError
+	if _, err := r.Resolve(t.Context(), what); !errors.As(err, &refused) || refused.Reason != "query_changed" {
+		t.Fatalf("got %v", err)
+	}
+	holds(t, w, "review amount_mismatch 1000.00")
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	if _, err := r.Resolve(t.Context(), what); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestResolveChecksWordsFirst: words that can't stand in the ledger are refused
+// before anything is told.
+func TestResolveChecksWordsFirst(t *testing.T) {
+	w := reconciletest.NewWorld()
+	what := mismatch(t, w)
+	what.As, what.Why = events.OutcomeSettled, "no \xff text"
+	if _, err := w.Resolver(reconciletest.NoFault).Resolve(t.Context(), what); err == nil {
+		t.Error("accepted")
+	}
+	holds(t, w, "review amount_mismatch 1000.00")
+}
+
+// TestResolveClosesOthersAfterCrash: the outcome answers another review too, and
+// does so when the tool crashed right after it was told.
+func TestResolveClosesOthersAfterCrash(t *testing.T) {
+	w := reconciletest.NewWorld()
+	what := mismatch(t, w)
+	w.Gateway.Says(reconciletest.OrderID, openReply)
+	other := push(collectOrder, succ, "1000")
+	other.StreamSequence = 10
+	finish(t, worker(w, "other"), other)
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	what.As = events.OutcomeSettled
+	if _, crash, _ := reconciletest.Resolve(t.Context(), w.Resolver(reconciletest.Nth(appendStep, 1, reconciletest.CrashAfter)), what); crash == nil {
+		t.Fatal("it did not crash")
+	}
+	if _, err := w.Resolver(reconciletest.NoFault).Resolve(t.Context(), what); err != nil {
+		t.Fatal(err)
+	}
+	open, err := w.Ledger.OpenReviews(t.Context(), reconciletest.MerchantID, reconciletest.OrderID)
+	if err != nil || len(open) != 0 {
+		t.Errorf("still open: %v, %v", open, err)
+	}
+}
+
 // TestResolveFaults is the step matrix of a resolution: it is broken at each
 // step in each way, repeated, and the ledger ends as if nothing had happened.
 func TestResolveFaults(t *testing.T) {

@@ -84,7 +84,8 @@ const (
 	// QueryLagging: the first queries after a change still tell the state before,
 	// for five minutes at most.
 	QueryLagging Mischief = "query-lagging"
-	// QueryUnknown: the first query about an order does not find it yet.
+	// QueryUnknown: the first query about an order does not find it yet, in its
+	// first five minutes.
 	QueryUnknown Mischief = "query-unknown"
 	// QueryNumbers: the answer has numbers as strings or with an exponent, and
 	// fields that the document does not name.

@@ -74,8 +74,8 @@ func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request, c apiCall) 
 	}
 }
 
-// longestLag is how long queries may tell the state before, in the gateway's
-// time: what a replica is behind by, which ends whether anybody asks or not.
+// longestLag is how long queries may tell the state before, or not find an order
+// that is new, in the gateway's time: what a replica is behind by, which ends whether anybody asks or not.
 const longestLag = Duration(5 * time.Minute)
 
 // lookedUp is the order as a query sees it, which may be behind the truth; the
@@ -83,7 +83,7 @@ const longestLag = Duration(5 * time.Minute)
 // through e.
 func (s *Server) lookedUp(k key, e *entry) Order {
 	switch {
-	case e.queries == 1 && s.imp.strikes(QueryUnknown, k.String()):
+	case e.queries == 1 && s.now().Before(s.after(e.order.CreatedAt, longestLag)) && s.imp.strikes(QueryUnknown, k.String()):
 		s.mischief(e, QueryUnknown)
 		return Order{}
 	case e.lag > 0 && s.now().Before(e.lagEnds):

@@ -101,6 +101,9 @@ func (s scan) walk(ctx context.Context, held jetstream.Stream, messages jetstrea
 }
 
 func next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // a message that is here already would be as good a choice to Next
+	}
 	ctx, cancel := context.WithTimeout(ctx, scanPause)
 	defer cancel()
 	return messages.Next(jetstream.NextContext(ctx))

@@ -74,40 +74,47 @@ func TestScanFilters(t *testing.T) {
 // TestScanEnds: what is stored while a list is read is left out, what is deleted
 // does not hold it up, and there may be more than is fetched at once.
 func TestScanEnds(t *testing.T) {
-	b := newStreams(t)
 	const n = 3 * scanAhead
-	for i := range n {
-		if _, err := b.js.Publish(within(t), "parked.v1.collect.m1", fmt.Append(nil, i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := openParked(t, b)
-	seen, total := 0, uint64(0)
-	err := s.List(within(t), ParkedFilter{}, func(n uint64) { total = n }, func(p ParkedCallback) error {
-		if string(p.Body) != fmt.Sprint(seen) {
-			t.Fatalf("message %d is %s", seen, p.Body)
-		}
-		if seen++; seen == 1 {
-			for range 10 {
-				if _, err := b.js.Publish(within(t), "parked.v1.collect.m1", []byte("late")); err != nil {
-					t.Fatal(err)
+	for name, tt := range map[string]struct {
+		left uint64
+		late int // stored meanwhile
+	}{
+		"all are left":            {n, 10},
+		"the last are deleted":    {n - 20, 10},
+		"the unfetched are gone":  {scanAhead, 0},
+		"… and others are stored": {scanAhead, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newStreams(t)
+			publish := func(count int) {
+				for i := range count {
+					if _, err := b.js.Publish(within(t), "parked.v1.collect.m1", fmt.Append(nil, i)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
-			for sequence := uint64(n); sequence > n-20; sequence-- {
-				if err := s.Delete(within(t), sequence); err != nil {
-					t.Fatal(err)
+			publish(n)
+			s := openParked(t, b)
+			seen, total := uint64(0), uint64(0)
+			err := s.List(within(t), ParkedFilter{}, func(n uint64) { total = n }, func(p ParkedCallback) error {
+				if seen++; p.Sequence != seen {
+					t.Fatalf("message %d is %d", seen, p.Sequence)
 				}
-			}
-			for sequence := uint64(n + 1); sequence <= n+10; sequence++ {
-				if err := s.Delete(within(t), sequence); err != nil {
-					t.Fatal(err)
+				if seen > 1 {
+					return nil
 				}
+				for sequence := uint64(n); sequence > tt.left; sequence-- {
+					if err := s.Delete(within(t), sequence); err != nil {
+						t.Fatal(err)
+					}
+				}
+				publish(tt.late)
+				return nil
+			})
+			if err != nil || seen != tt.left || total != n {
+				t.Errorf("saw %d of %d, want %d: %v", seen, total, tt.left, err)
 			}
-		}
-		return nil
-	})
-	if err != nil || seen != n-20 || total != n {
-		t.Errorf("saw %d of %d: %v", seen, total, err)
+		})
 	}
 }
 

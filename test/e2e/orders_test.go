@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/govalues/decimal"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
@@ -18,6 +17,7 @@ import (
 	"github.com/settlehook/settlehook/internal/up"
 	"github.com/settlehook/settlehook/pkg/events"
 	"github.com/settlehook/settlehook/pkg/orders"
+	"github.com/settlehook/settlehook/test/ledgercheck"
 )
 
 // TestBooksAndLedgerAgree: 10,000 orders of two merchants, created over the
@@ -175,170 +175,41 @@ func (b *balance) agree(r sandbox.Record, chain []events.Event) {
 	if r.Duplicates == "" {
 		b.orders++
 	}
-	c := sortOut(chain)
 	for _, e := range chain {
 		b.told[string(e.Outcome())]++
 		if e.Data.Common().Via == events.ViaSweep {
 			b.told[string(e.Outcome())+" by the sweep"]++
 		}
 	}
-	holdChain(b.t, c.outcomes)
-	holdAmounts(b.t, r, c.outcomes)
-	got := c.String()
-	want := expected(r)
-	for _, w := range want {
-		if got == w {
-			if got != want[0] {
-				b.told["by another way: "+lifeOf(r)+" as "+got]++
-			}
-			return
-		}
+	o := booked(r)
+	got, faults := o.Check(chain, true)
+	for _, fault := range faults {
+		b.t.Errorf("%s (mischief %v)", fault.Text, r.Mischief)
 	}
-	b.t.Errorf("%s %s (%s, mischief %v): the ledger has %q, want one of %q", r.Flow, r.OrderID, lifeOf(r), r.Mischief, got, want)
-}
-
-// lifeOf names the states of an order's life.
-func lifeOf(r sandbox.Record) string {
-	var states []string
-	for _, s := range r.History {
-		states = append(states, s.State)
-	}
-	return strings.Join(states, " ")
-}
-
-// expected is what the ledger may hold about an order, the usual first:
-// outcomes in their order, and "?" for an open review behind them.
-func expected(r sandbox.Record) []string {
-	switch life := strings.TrimPrefix(lifeOf(r), "submitted "); {
-	case r.Duplicates != "":
-		return []string{"?"} // a second payment: for a person
-	case life == "settled":
-		return []string{"settled"}
-	case life == "failed":
-		return []string{"failed"}
-	case life == "short-paid", life == "over-paid":
-		return []string{"?"}
-	case life == "failed settled" && r.Flow == sandbox.Collect:
-		// The failure may be past before anybody could ask about it.
-		return []string{"failed settled", "settled", "settled ?", "failed settled ?"}
-	case life == "failed settled":
-		// A payout that was told failed may have been paid again.
-		return []string{"failed ?", "settled", "settled ?"}
-	case life == "settled reversed":
-		// A success that is past before anybody could ask is never told; a push of
-		// it that comes late contradicts the query.
-		return []string{"settled reversed", "settled reversed ?", "?", "failed ?", "failed"}
-	default:
-		return nil
+	if want := o.Expected(true); len(want) > 0 && got != want[0] {
+		b.told["by another way: "+strings.Join(o.Life, " ")+" as "+got]++
 	}
 }
 
-// contents is one order's part of the ledger.
-type contents struct {
-	outcomes []events.Event
-	open     int // reviews
-}
-
-func sortOut(chain []events.Event) contents {
-	var c contents
-	for _, e := range chain {
-		switch {
-		case e.Outcome().Final():
-			c.outcomes = append(c.outcomes, e)
-		case e.Outcome() == events.OutcomeReview:
-			c.open++
-		default:
-			c.open-- // resolved
-		}
+// booked is an order of the gateway's books. Nothing was down, so that what no
+// push told the sweep has found.
+func booked(r sandbox.Record) ledgercheck.Order {
+	payFee := events.PayFeeAdded
+	if r.Merchant == bob {
+		payFee = events.PayFeeIncluded
 	}
-	return c
-}
-
-func (c contents) String() string {
-	var words []string
-	for _, e := range c.outcomes {
-		words = append(words, string(e.Outcome()))
-	}
-	if c.open > 0 {
-		words = append(words, "?")
-	}
-	return strings.Join(words, " ")
+	o := ledgercheck.FromSandbox(r, payFee)
+	o.Told = true
+	return o
 }
 
 // holdAmounts holds the outcomes' amounts, ids and flow to the books.
 func holdAmounts(t *testing.T, r sandbox.Record, outcomes []events.Event) {
 	t.Helper()
 	for _, e := range outcomes {
-		p := e.Data.Common()
-		amount, known := p.Amount.Decimal()
-		paid := r.Paid
-		if e.Outcome() == events.OutcomeFailed && r.State == "failed" {
-			paid = r.Shown()
+		for _, fault := range booked(r).Money(e) {
+			t.Errorf("%s %s", e.ID, fault)
 		}
-		if e.Outcome() == events.OutcomeFailed && r.State != "failed" {
-			paid = r.Submitted
-		}
-		if !known || amount.Cmp(paid) != 0 {
-			t.Errorf("%s: %s over %s, the gateway says %s", r.OrderID, e.Outcome(), p.Amount, paid)
-		}
-		fee, known := p.Fee.Decimal()
-		if e.Outcome() == events.OutcomeFailed && known && !fee.IsZero() {
-			t.Errorf("%s: failed with fee %s", r.OrderID, p.Fee)
-		}
-		if e.Outcome() != events.OutcomeFailed && (!known || fee.Cmp(r.Fee) != 0) {
-			t.Errorf("%s: %s with fee %s, the gateway says %s", r.OrderID, e.Outcome(), p.Fee, r.Fee)
-		}
-		if asked, known := p.SubmittedAmount.Decimal(); r.Duplicates == "" && (!known || asked.Cmp(r.Submitted) != 0) {
-			t.Errorf("%s: %s says that %s was submitted, and it was %s", r.OrderID, e.Outcome(), p.SubmittedAmount, r.Submitted)
-		}
-		holdNet(t, r, e)
-		if string(p.Flow) != string(r.Flow) || p.PlatOrderID != r.PlatOrderID || p.LiveMode || p.Match != matchOf(p) {
-			t.Errorf("%s: %s says flow %s, platform order %s, livemode %t, match %s", r.OrderID, e.Outcome(), p.Flow, p.PlatOrderID, p.LiveMode, p.Match)
-		}
-	}
-}
-
-// matchOf counts the statements behind an outcome of a registered order: the
-// sweep has no callback.
-func matchOf(p events.Payment) events.Match {
-	if p.Via == events.ViaSweep && p.Evidence.Callback == nil {
-		return events.TwoWay
-	}
-	return events.ThreeWay
-}
-
-// holdNet holds what an outcome does to the merchant's balance to what it did at
-// the gateway.
-func holdNet(t *testing.T, r sandbox.Record, e events.Event) {
-	t.Helper()
-	p := e.Data.Common()
-	in := (r.Flow == sandbox.Collect) == (e.Outcome() == events.OutcomeSettled)
-	direction, change := events.Debit, r.Fee
-	switch {
-	case e.Outcome() == events.OutcomeFailed:
-		if p.Direction != events.None || p.Net.Known() {
-			t.Errorf("%s: failed moves %s %s", r.OrderID, p.Direction, p.Net)
-		}
-		return
-	case in:
-		direction = events.Credit
-	}
-	switch {
-	case r.Flow == sandbox.Collect:
-		change = r.Fee.Neg()
-	case r.Merchant == bob: // his fees come out of the payout's amount
-		change = decimal.Zero
-	}
-	want, err := r.Paid.Add(change)
-	if err != nil {
-		t.Fatal(err)
-	}
-	net, known := p.Net.Decimal()
-	if p.Direction != direction || !known || net.Cmp(want) != 0 {
-		t.Errorf("%s: %s moves %s %s, the gateway moved %s %s", r.OrderID, e.Outcome(), p.Direction, p.Net, direction, want)
-	}
-	if e.Outcome() == events.OutcomeSettled && p.UTR != r.UTR || p.BookingDate == "" {
-		t.Errorf("%s: %s has utr %q, booking date %q; the gateway says utr %q", r.OrderID, e.Outcome(), p.UTR, p.BookingDate, r.UTR)
 	}
 }
 
@@ -346,9 +217,7 @@ func holdNet(t *testing.T, r sandbox.Record, e events.Event) {
 // before.
 func holdChain(t *testing.T, outcomes []events.Event) {
 	t.Helper()
-	for i, e := range outcomes {
-		if i > 0 && e.Data.Common().Supersedes != outcomes[i-1].ID {
-			t.Errorf("%s follows %s without superseding it", e.ID, outcomes[i-1].ID)
-		}
+	for _, fault := range ledgercheck.Chained(outcomes) {
+		t.Error(fault)
 	}
 }

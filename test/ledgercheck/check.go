@@ -44,7 +44,7 @@ func (o Order) Check(chain []events.Event, sweeps bool) (got string, faults []Fa
 		faults = append(faults, Fault{Doubled, text})
 	}
 	for _, e := range c.outcomes {
-		for _, text := range o.money(e) {
+		for _, text := range o.Money(e) {
 			faults = append(faults, Fault{Wrong, e.ID + " " + text})
 		}
 	}
@@ -100,8 +100,8 @@ func (c contents) String() string {
 	return strings.Join(words, " ")
 }
 
-// money holds an outcome's amounts, ids and flow to the books.
-func (o Order) money(e events.Event) (faults []string) {
+// Money holds an outcome's amounts, ids and flow to the books.
+func (o Order) Money(e events.Event) (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	p, out := e.Data.Common(), e.Outcome()
 	if out == events.OutcomeExpired {
@@ -119,7 +119,7 @@ func (o Order) money(e events.Event) (faults []string) {
 	switch {
 	case moved && (!known || fee.Cmp(o.Fee) != 0):
 		fault("has fee %s, the gateway says %s", p.Fee, o.Fee)
-	case o.life() == "failed" && known && !fee.IsZero():
+	case !moved && !slices.Contains(o.Life, "reversed") && known && !fee.IsZero():
 		fault("has fee %s", p.Fee)
 	}
 	if asked, known := p.SubmittedAmount.Decimal(); known != o.Registered || known && asked.Cmp(o.Submitted) != 0 {

@@ -73,9 +73,10 @@ func (o Order) Expected(sweeps bool) []string {
 			}
 		}
 		if len(o.Life) > 1 {
-			// A callback of the state before may come when that is past. What it and
-			// the query disagree about is not settled by leaving it out.
-			want = append(want, "?")
+			// A callback of the state before may come when that is past, first or
+			// again. What it and the query disagree about is not settled by leaving it
+			// out.
+			want = append(want, "?", o.Life[0]+" ?")
 		}
 		// The sweep knows what was registered, and nothing else.
 		if !sweeps || !o.Registered || len(o.Life) == 0 {

@@ -35,7 +35,6 @@ type audit struct {
 	told                   map[string]int // by what the ledger has
 	open                   int            // orders for the sweep
 	faults                 map[ledgercheck.Kind][]string
-	quiet                  service // the ledger's: time between events
 }
 
 func newAudit() *audit {
@@ -156,14 +155,17 @@ func (r *rig) count(name string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
-// durables are the consumers of a merchant, with their streams.
-func durables(merchant string) map[string]string {
-	all := map[string]string{stream.ReconcilerName(merchant): stream.Callbacks}
+// durable is a consumer of a merchant's.
+type durable struct{ stream, name string }
+
+// durables are those of a merchant, each before those that read what it tells.
+func durables(merchant string) []durable {
+	all := []durable{{stream.Callbacks, stream.ReconcilerName(merchant)}}
 	if sweeping {
-		all["lookback-"+merchant] = stream.Payments
 		for tier := range sweepTiers {
-			all[fmt.Sprintf("sweep-%d-%s", tier+1, merchant)] = stream.Orders
+			all = append(all, durable{stream.Orders, fmt.Sprintf("sweep-%d-%s", tier+1, merchant)})
 		}
+		all = append(all, durable{stream.Payments, "lookback-" + merchant})
 	}
 	return all
 }
@@ -171,8 +173,8 @@ func durables(merchant string) map[string]string {
 // done: every callback is decided, and every order has had all its turns.
 func (r *rig) done() bool {
 	for _, m := range r.merchants.All() {
-		for durable, name := range durables(m.ID) {
-			c, err := r.js.Consumer(r.t.Context(), name, durable)
+		for _, d := range durables(m.ID) {
+			c, err := r.js.Consumer(r.t.Context(), d.stream, d.name)
 			if err != nil {
 				return false
 			}
@@ -188,15 +190,15 @@ func (r *rig) done() bool {
 func (r *rig) backlog() string {
 	var b strings.Builder
 	for _, m := range r.merchants.All() {
-		for durable, name := range durables(m.ID) {
-			c, err := r.js.Consumer(r.t.Context(), name, durable)
+		for _, d := range durables(m.ID) {
+			c, err := r.js.Consumer(r.t.Context(), d.stream, d.name)
 			if err != nil {
-				fmt.Fprintf(&b, "%s: %v\n", durable, err)
+				fmt.Fprintf(&b, "%s: %v\n", d.name, err)
 				continue
 			}
 			i := c.CachedInfo()
 			fmt.Fprintf(&b, "%s: %d pending, %d unacknowledged, %d redelivered, %d waiting pulls, floor %d\n",
-				durable, i.NumPending, i.NumAckPending, i.NumRedelivered, i.NumWaiting, i.AckFloor.Stream)
+				d.name, i.NumPending, i.NumAckPending, i.NumRedelivered, i.NumWaiting, i.AckFloor.Stream)
 		}
 	}
 	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail} {
@@ -250,8 +252,7 @@ func (g *loadGateway) accounts() []account {
 // ledger is held to their books.
 func (r *rig) judge(accounts func() []account) *audit {
 	r.t.Helper()
-	// Twice in a row: what the sweep tells is looked back at.
-	r.await("all callbacks and orders have had their turns", func() bool { return r.done() && r.done() }, r.backlog)
+	r.await("all callbacks and orders have had their turns", r.done, r.backlog)
 	a := newAudit()
 	for _, books := range accounts() {
 		r.audit(a, books)

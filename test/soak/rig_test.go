@@ -152,7 +152,8 @@ func (r *rig) environment(p plan) map[string]string {
 func (r *rig) program(role, name string, env map[string]string, natsURL func(role, program string) string, more ...string) *testserver.Process {
 	r.t.Helper()
 	admin := testserver.FreeAddr(r.t)
-	list := append(more, "ADMIN_ADDR="+admin, "NATS_URL="+natsURL(role, name), "NATS_INBOX_PREFIX="+testserver.InboxPrefix(role))
+	list := append([]string{}, more...)
+	list = append(list, "ADMIN_ADDR="+admin, "NATS_URL="+natsURL(role, name), "NATS_INBOX_PREFIX="+testserver.InboxPrefix(role))
 	for key, value := range env {
 		list = append(list, key+"="+value)
 	}

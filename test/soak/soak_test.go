@@ -56,7 +56,9 @@ func (r *report) publish(t *testing.T) {
 
 // TestSoak is the long run on single servers.
 func TestSoak(t *testing.T) {
-	load(t, "single servers", settings(t, 1_000_000, 200), plan{workers: 2}, true).publish(t)
+	// A million callbacks need more room than the defaults reserve.
+	room := []string{"CALLBACKS_MAX_BYTES=4GiB", "PAYMENTS_MAX_BYTES=4GiB", "ORDERS_MAX_BYTES=2GiB"}
+	load(t, "single servers", settings(t, 1_000_000, 200), plan{workers: 2, env: room}, true).publish(t)
 }
 
 // TestSoakCluster is the long run on a cluster of NATS and Redis behind
