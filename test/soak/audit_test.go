@@ -59,7 +59,7 @@ func (r *rig) audit(a *audit, books account) {
 		id := e.Data.Common().OrderID
 		chains[id] = append(chains[id], e)
 	})
-	stored := r.stored(a, books.merchant)
+	stored, at := r.stored(a, books.merchant)
 	for _, s := range books.taken {
 		if !stored[s] {
 			a.fault(ledgercheck.Lost, fmt.Sprintf("%s: a push of %+v was answered success and is not in CALLBACKS", books.merchant, s))
@@ -69,7 +69,7 @@ func (r *rig) audit(a *audit, books account) {
 		a.orders++
 		got, faults := o.Check(chains[o.OrderID], sweeping)
 		for _, f := range faults {
-			a.fault(f.Kind, f.Text)
+			a.fault(f.Kind, fmt.Sprintf("%s; its callbacks are messages %v of CALLBACKS", f.Text, at[o.OrderID]))
 		}
 		if got == "" {
 			a.open++
@@ -82,10 +82,11 @@ func (r *rig) audit(a *audit, books account) {
 	}
 }
 
-// stored is what the callbacks of a merchant say that are in the stream.
-func (r *rig) stored(a *audit, merchant string) map[said]bool {
+// stored is what the callbacks of a merchant say that are in the stream, and
+// where those of each order are.
+func (r *rig) stored(a *audit, merchant string) (stored map[said]bool, at map[string][]uint64) {
 	r.t.Helper()
-	stored := map[said]bool{}
+	stored, at = map[said]bool{}, map[string][]uint64{}
 	r.read(stream.Callbacks, "callbacks.v1.*."+merchant+".*", func(m jetstream.Msg) {
 		a.stored++
 		params, err := sign.Parse(m.Headers().Get(stream.HeaderContentType), m.Data())
@@ -99,8 +100,11 @@ func (r *rig) stored(a *audit, merchant string) map[said]bool {
 			return
 		}
 		stored[said{cb.OrderID, int(cb.Status), cb.Reverse}] = true
+		if meta, err := m.Metadata(); err == nil {
+			at[cb.OrderID] = append(at[cb.OrderID], meta.Sequence.Stream)
+		}
 	})
-	return stored
+	return stored, at
 }
 
 // read hands over every message of a stream that matches a filter, in its order.
@@ -197,25 +201,35 @@ func (r *rig) backlog() string {
 				continue
 			}
 			i := c.CachedInfo()
-			fmt.Fprintf(&b, "%s: %d pending, %d unacknowledged, %d redelivered, %d waiting pulls, floor %d\n",
-				d.name, i.NumPending, i.NumAckPending, i.NumRedelivered, i.NumWaiting, i.AckFloor.Stream)
+			fmt.Fprintf(&b, "%s: %d pending, %d unacknowledged, %d redelivered, %d waiting pulls, delivered %d, floor %d\n",
+				d.name, i.NumPending, i.NumAckPending, i.NumRedelivered, i.NumWaiting, i.Delivered.Stream, i.AckFloor.Stream)
+			b.WriteString(copies(i.Cluster))
 		}
 	}
 	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail} {
 		s, err := r.js.Stream(r.t.Context(), name)
 		if err != nil {
 			fmt.Fprintf(&b, "%s: %v\n", name, err)
-		} else if cluster := s.CachedInfo().Cluster; cluster != nil {
-			fmt.Fprintf(&b, "%s: led by %q\n", name, cluster.Leader)
-			for _, peer := range cluster.Replicas {
-				fmt.Fprintf(&b, "    %+v\n", *peer)
-			}
+		} else {
+			fmt.Fprintf(&b, "%s: last message %d\n%s", name, s.CachedInfo().State.LastSeq, copies(s.CachedInfo().Cluster))
 		}
 	}
 	for _, look := range r.looks(10) {
 		b.WriteString(look + "\n")
 	}
 	return b.String()
+}
+
+// copies says where the copies of a stream or consumer are.
+func copies(c *jetstream.ClusterInfo) string {
+	if c == nil {
+		return ""
+	}
+	text := fmt.Sprintf("    led by %q since %s\n", c.Leader, c.LeaderSince)
+	for _, peer := range c.Replicas {
+		text += fmt.Sprintf("    %+v\n", *peer)
+	}
+	return text
 }
 
 // looks are the last looks that made no event.
@@ -252,6 +266,10 @@ func (g *loadGateway) accounts() []account {
 // ledger is held to their books.
 func (r *rig) judge(accounts func() []account) *audit {
 	r.t.Helper()
+	if len(r.nats) > 1 {
+		// A consumer knows of what its server's copy of the stream has.
+		r.await("all copies are level", func() bool { return r.copied(0) }, r.backlog)
+	}
 	r.await("all callbacks and orders have had their turns", r.done, r.backlog)
 	a := newAudit()
 	for _, books := range accounts() {
@@ -265,6 +283,9 @@ func (r *rig) judge(accounts func() []account) *audit {
 			}
 			r.t.Errorf("%s: %s", kind, text)
 		}
+	}
+	if len(a.faults) > 0 {
+		r.t.Log(r.backlog())
 	}
 	if parked := r.count(stream.Parked); parked != 0 {
 		r.t.Errorf("%d callbacks are parked", parked)

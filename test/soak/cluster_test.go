@@ -24,8 +24,12 @@ func (r *rig) leader(name string) (leader *testserver.Process) {
 	return leader
 }
 
-// current: every stream has a leader and its other copies have caught up.
-func (r *rig) current() bool {
+// current: every stream has a leader and its other copies have about caught up.
+// Under load a copy is never quite as far as its leader.
+func (r *rig) current() bool { return r.copied(1000) }
+
+// copied: no copy of a stream lags by more than that, in operations.
+func (r *rig) copied(lag uint64) bool {
 	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail, stream.Parked, stream.Quarantine} {
 		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
 		s, err := r.js.Stream(ctx, name)
@@ -34,8 +38,7 @@ func (r *rig) current() bool {
 			return false
 		}
 		for _, peer := range s.CachedInfo().Cluster.Replicas {
-			// Under load a copy is never quite as far as its leader.
-			if peer.Offline || peer.Active > 5*time.Second || peer.Lag > 1000 {
+			if peer.Offline || peer.Active > 5*time.Second || peer.Lag > lag {
 				return false
 			}
 		}
