@@ -38,6 +38,9 @@ func (p *Purger) Round(ctx context.Context) (removed uint64, err error) {
 	if settled == 0 || bound <= 0 || float64(info.State.Bytes) < bound {
 		return 0, nil
 	}
+	if !level(info.Cluster) {
+		return 0, errBehind
+	}
 	floor, err := p.floor(ctx, s, settled)
 	if err != nil || floor < info.State.FirstSeq {
 		return 0, err
@@ -50,6 +53,24 @@ func (p *Purger) Round(ctx context.Context) (removed uint64, err error) {
 		return 0, fmt.Errorf("read stream %s: %w", Callbacks, err)
 	}
 	return after.State.FirstSeq - info.State.FirstSeq, nil
+}
+
+// errBehind: a consumer whose server's copy of the stream is behind says that it
+// has nothing to do, whatever waits for it (seen on nats-server 2.15.2, where a
+// copy stayed behind after its leader was killed).
+var errBehind = fmt.Errorf("%s runs full, and a copy of it is behind its leader: nothing is purged until all are current; see 'nats stream info %[1]s', and restart the server of the one that stays behind", Callbacks)
+
+// level reports whether every copy of a stream is current.
+func level(c *jetstream.ClusterInfo) bool {
+	if c == nil {
+		return true
+	}
+	for _, peer := range c.Replicas {
+		if peer.Offline || !peer.Current {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) (uint64, error) {

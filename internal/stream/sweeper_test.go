@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/reconcile"
@@ -196,6 +197,21 @@ func TestSweeperRefusesWeakenedDurable(t *testing.T) {
 	_, err := openDurable(within(t), b.js, want.Stream, want.Config)
 	if err == nil || !strings.Contains(err.Error(), "stream ORDERS, consumer sweep-1-m1001: max_deliver is 3, must be -1") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPurgeWaitsForCopies: where a copy is behind, nobody knows what waits.
+func TestPurgeWaitsForCopies(t *testing.T) {
+	peers := func(p ...*jetstream.PeerInfo) *jetstream.ClusterInfo { return &jetstream.ClusterInfo{Replicas: p} }
+	for want, clusters := range map[bool][]*jetstream.ClusterInfo{
+		true:  {nil, peers(), peers(&jetstream.PeerInfo{Current: true}, &jetstream.PeerInfo{Current: true, Lag: 3})},
+		false: {peers(&jetstream.PeerInfo{Current: true}, &jetstream.PeerInfo{}), peers(&jetstream.PeerInfo{Current: true, Offline: true})},
+	} {
+		for _, c := range clusters {
+			if got := level(c); got != want {
+				t.Errorf("%+v: level is %t", c, got)
+			}
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type audit struct {
 	orders, events, stored int
 	told                   map[string]int // by what the ledger has
 	open                   int            // orders for the sweep
+	stuck                  []string       // copies of streams whose server had to be restarted
 	faults                 map[ledgercheck.Kind][]string
 }
 
@@ -266,12 +267,13 @@ func (g *loadGateway) accounts() []account {
 // ledger is held to their books.
 func (r *rig) judge(accounts func() []account) *audit {
 	r.t.Helper()
+	var stuck []string
 	if len(r.nats) > 1 {
-		// A consumer knows of what its server's copy of the stream has.
-		r.await("all copies are level", func() bool { return r.copied(0) }, r.backlog)
+		stuck = r.level()
 	}
 	r.await("all callbacks and orders have had their turns", r.done, r.backlog)
 	a := newAudit()
+	a.stuck = stuck
 	for _, books := range accounts() {
 		r.audit(a, books)
 	}
