@@ -81,7 +81,9 @@ func (g *loadGateway) look(m *loadMerchant, id string, mode int32) string {
 		return `{"code":200,"success":true,"msg":"success","desc":"","data":{},"sandbox":true}`
 	case mode == modeContradict && fresh && o.lies < mostLies && s.status != statusSubmitted:
 		o.lies++
-		s.status = statusSuccess + statusFailed - s.status
+		if s.status = statusSuccess + statusFailed - s.status; s.status == statusFailed {
+			s.fee = 0 // as it says of every failed order
+		}
 	case o.lag > 0 && fresh:
 		o.lag--
 		s = o.states[max(0, len(o.states)-2)]
