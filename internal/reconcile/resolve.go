@@ -169,6 +169,9 @@ func (o *operation) mayFollow() error {
 		}
 		fits = last.outcome() == events.OutcomeSettled
 	case events.OutcomeExpired:
+		if o.what.Order.Flow == events.FlowPay {
+			return &RefusedError{Reason: "told_otherwise", Detail: "a payout never expires, since that would invite to pay it again; resolve it as failed once the query says so, or dismiss the review"}
+		}
 		fits = last == nil
 	}
 	if fits {

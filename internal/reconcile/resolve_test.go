@@ -96,7 +96,7 @@ func TestResolve(t *testing.T) {
 		{name: "failed after settled", review: unconfirmed, as: failedByUs, says: failedReply, refused: toldOtherwise},
 		{name: "expired after settled", review: unconfirmed, as: expiredByUs, says: openReply, refused: toldOtherwise},
 		{name: "expired, open", review: lagging, as: expiredByUs, says: openReply, tells: "expired by_operator 0.00"},
-		{name: "expired, not found", review: unknown, as: expiredByUs, says: reconciletest.NotFound(), tells: "expired by_operator "},
+		{name: "expired, a payout", review: unknown, as: expiredByUs, says: reconciletest.NotFound(), refused: toldOtherwise},
 		{name: "expired, query success", review: lagging, as: expiredByUs, says: paidReply, refused: disagrees},
 		{name: "settled after reversed", review: after(toldBefore(reversedBefore), reviewOf(push(collectOrder, succ, "1000"), paidReply)), as: settledByUs, says: paidReply, refused: toldOtherwise},
 		{name: "settled payout after failed", review: after(func(t *testing.T, w *reconciletest.World) {

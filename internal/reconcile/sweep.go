@@ -119,7 +119,10 @@ func (c *caseFile) recallCallback() {
 	var newest *events.Payment
 	for _, r := range c.reviews {
 		p := r.payment()
-		if p.Evidence.Callback == nil || newest != nil && p.Evidence.StreamSequence < newest.Evidence.StreamSequence {
+		if p.Flow != c.Order.Flow || p.Evidence.Callback == nil || p.Evidence.Callback.Status == int(callback.Submitted) && !p.Evidence.Callback.Reverse {
+			continue // it says nothing about this order, or nothing final
+		}
+		if newest != nil && p.Evidence.StreamSequence < newest.Evidence.StreamSequence {
 			continue
 		}
 		newest = &p
@@ -141,7 +144,7 @@ func (c *caseFile) recallCallback() {
 // sweep asks.
 func (w *work) unanswered(err error) bool {
 	var unavailable *Unavailable
-	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && unavailable.Cause != CauseRate && w.givenUp()
+	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && !unavailable.NotAsked && unavailable.Cause != CauseRate && w.givenUp()
 }
 
 // giveUp puts an order before a person whose gateway never answered.
@@ -171,7 +174,7 @@ func (w *work) failSweep(err error) {
 		w.redeliver("unavailable", max(unavailable.After, w.backoff(0)))
 	case errors.As(err, &unavailable) && w.d.Stage == StageTier:
 		w.res.Disposition, w.res.Cause = Acknowledge, "passed_on"
-	case errors.As(err, &unavailable) && w.d.Stage == StageLookBack && w.givenUp():
+	case errors.As(err, &unavailable) && w.d.Stage == StageLookBack && !unavailable.NotAsked && w.givenUp():
 		w.res.Disposition, w.res.Cause = Acknowledge, "unanswered"
 	case errors.As(err, &unavailable):
 		w.redeliver("unavailable", max(unavailable.After, w.backoffByDelivery()))

@@ -74,10 +74,15 @@ func level(c *jetstream.ClusterInfo) bool {
 }
 
 func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) (uint64, error) {
+	waiting, err := merchantsIn(ctx, s)
+	if err != nil {
+		return 0, err
+	}
 	var durables []sweep.Progress
 	list := s.ListConsumers(ctx)
 	for info := range list.Info() {
-		if strings.HasPrefix(info.Name, reconcilerPrefix) {
+		if merchant, ours := strings.CutPrefix(info.Name, reconcilerPrefix); ours {
+			delete(waiting, merchant)
 			durables = append(durables, sweep.Progress{
 				AckFloor: info.AckFloor.Stream, Idle: info.NumPending == 0 && info.NumAckPending == 0,
 			})
@@ -86,5 +91,23 @@ func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) 
 	if err := list.Err(); err != nil {
 		return 0, fmt.Errorf("list the consumers of %s: %w", Callbacks, err)
 	}
+	if len(waiting) > 0 {
+		return 0, nil // nobody has begun with some merchant's callbacks
+	}
 	return sweep.Floor(settled, durables), nil
+}
+
+// merchantsIn are the merchants that have callbacks in the stream, by its leader.
+func merchantsIn(ctx context.Context, s jetstream.Stream) (map[string]bool, error) {
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter("callbacks.v1.>"))
+	if err != nil {
+		return nil, fmt.Errorf("list the subjects of %s: %w", Callbacks, err)
+	}
+	merchants := map[string]bool{}
+	for subject := range info.State.Subjects {
+		if tokens := strings.Split(subject, "."); len(tokens) == 5 {
+			merchants[tokens[3]] = true
+		}
+	}
+	return merchants, nil
 }

@@ -215,6 +215,23 @@ func TestPurgeWaitsForCopies(t *testing.T) {
 	}
 }
 
+// TestPurgeSparesUnreadMerchants: callbacks of a merchant that no durable reads
+// yet stay, however idle the others are.
+func TestPurgeSparesUnreadMerchants(t *testing.T) {
+	b := newStreams(t)
+	ctx := within(t)
+	if err := SetupReconciler(ctx, b.js, Reconciler("m1", 10, 30*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	b.store(t, "new", 3)
+	p := NewPurger(b.js, 0.000001)
+	for range 2 {
+		if removed, err := p.Round(ctx); err != nil || removed != 0 {
+			t.Fatalf("purged %d (%v)", removed, err)
+		}
+	}
+}
+
 // TestPurge: above high water, what all merchants are done with goes, and
 // nothing else.
 func TestPurge(t *testing.T) {

@@ -28,6 +28,11 @@ const (
 	CauseOvertaken = "overtaken" // left to the next tier, whose turn has come too
 )
 
+// longestNap bounds how long a message stays at the server at once. A delay that
+// was given is not taken back: with a wrong clock, or before a setting was
+// changed, it would hold for as long as it said.
+const longestNap = 15 * time.Minute
+
 // Handle takes a message to the processor if its turn has come.
 func (t Tier) Handle(ctx context.Context, p Processor, m reconcile.Merchant, msg Message, now time.Time) (reconcile.Due, reconcile.Result) {
 	due := reconcile.Due{
@@ -36,7 +41,7 @@ func (t Tier) Handle(ctx context.Context, p Processor, m reconcile.Merchant, msg
 	}
 	switch wait := due.Since.Sub(now); {
 	case wait > 0:
-		return due, reconcile.Result{Disposition: reconcile.Redeliver, Cause: CauseNotDue, After: wait}
+		return due, reconcile.Result{Disposition: reconcile.Redeliver, Cause: CauseNotDue, After: min(wait, longestNap)}
 	case t.overtaken(msg.Stored, now):
 		return due, reconcile.Result{Disposition: reconcile.Acknowledge, Cause: CauseOvertaken}
 	default:

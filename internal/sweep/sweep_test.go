@@ -35,14 +35,15 @@ func TestTurns(t *testing.T) {
 		age  time.Duration
 		want reconcile.Result
 	}{
-		{"at once", first, 0, wait(time.Hour)},
+		{"at once: it is looked at now and then", first, 0, wait(15 * time.Minute)},
+		{"soon", first, 50 * time.Minute, wait(10 * time.Minute)},
 		{"a moment early", first, time.Hour - time.Nanosecond, wait(time.Nanosecond)},
 		{"on time", first, time.Hour, looked},
 		{"late", first, 3*time.Hour - time.Nanosecond, looked},
 		{"as late as the next", first, 3 * time.Hour, reconcile.Result{Disposition: reconcile.Acknowledge, Cause: sweep.CauseOvertaken}},
 		{"the last is never too late", last, 1000 * time.Hour, looked},
 		{"the look-back is never too late", lookBack, 1000 * time.Hour, looked},
-		{"a server's clock ahead of ours", first, -time.Minute, wait(time.Hour + time.Minute)},
+		{"a server's clock ahead of ours", first, -time.Minute, wait(15 * time.Minute)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var r recorder
