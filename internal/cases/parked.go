@@ -115,31 +115,12 @@ func resultOf(m stream.ParkedCallback, v Verdict, err error) Result {
 // All does something to every callback that is meant. A callback that fails is
 // counted, and the rest goes on; the error is of the operation as a whole.
 func (p *Parked) All(ctx context.Context, q ParkedQuery, act Act, w Watch) (Tally, error) {
-	b := newBulk(w)
-	err := p.store.List(ctx, q.ParkedFilter, w.Total, func(m stream.ParkedCallback) error {
-		defer w.seen()
-		if !q.matches(m) {
-			return nil
-		}
-		return b.take(ctx, act(ctx, m))
-	})
-	return b.tally, full(err)
+	return all(ctx, w, func(each func(stream.ParkedCallback) error) error {
+		return p.store.List(ctx, q.ParkedFilter, w.Total, each)
+	}, q.matches, act)
 }
 
 // Some does something to the callbacks of these sequences, in this order.
 func (p *Parked) Some(ctx context.Context, sequences []uint64, act Act, w Watch) (Tally, error) {
-	b := newBulk(w)
-	for _, sequence := range sequences {
-		m, err := p.store.Get(ctx, sequence)
-		r := Result{Sequence: sequence, Verdict: Failed, Err: err}
-		if err == nil {
-			r = act(ctx, m)
-		} else if errors.Is(err, stream.ErrGone) {
-			r.Verdict, r.Err = Refused, errGone
-		}
-		if err := b.take(ctx, r); err != nil {
-			return b.tally, full(err)
-		}
-	}
-	return b.tally, nil
+	return some(ctx, w, sequences, p.store.Get, act)
 }

@@ -180,31 +180,12 @@ func (q *Quarantine) result(m stream.Quarantined, r Result) Result {
 // came. A callback that fails is counted, and the rest goes on; the error is of
 // the operation as a whole.
 func (q *Quarantine) All(ctx context.Context, which QuarantineQuery, act func(context.Context, stream.Quarantined) Result, w Watch) (Tally, error) {
-	b := newBulk(w)
-	err := q.store.List(ctx, which.QuarantineFilter, w.Total, func(m stream.Quarantined) error {
-		defer w.seen()
-		if !which.matches(m) {
-			return nil
-		}
-		return b.take(ctx, act(ctx, m))
-	})
-	return b.tally, full(err)
+	return all(ctx, w, func(each func(stream.Quarantined) error) error {
+		return q.store.List(ctx, which.QuarantineFilter, w.Total, each)
+	}, which.matches, act)
 }
 
 // Some does something to the callbacks of these sequences, in this order.
 func (q *Quarantine) Some(ctx context.Context, sequences []uint64, act func(context.Context, stream.Quarantined) Result, w Watch) (Tally, error) {
-	b := newBulk(w)
-	for _, sequence := range sequences {
-		m, err := q.store.Get(ctx, sequence)
-		r := Result{Sequence: sequence, Verdict: Failed, Err: err}
-		if err == nil {
-			r = act(ctx, m)
-		} else if errors.Is(err, stream.ErrGone) {
-			r.Verdict, r.Err = Refused, errGone
-		}
-		if err := b.take(ctx, r); err != nil {
-			return b.tally, full(err)
-		}
-	}
-	return b.tally, nil
+	return some(ctx, w, sequences, q.store.Get, act)
 }

@@ -2,12 +2,7 @@ package cases
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"slices"
-
-	"github.com/settlehook/settlehook/internal/stream"
 )
 
 // Verdict is what became, or would become, of one message.
@@ -32,22 +27,6 @@ type Result struct {
 	Verdict  Verdict
 	Why      string // of stays: the reason of the verification today
 	Err      error  // of refused and failed
-}
-
-// errGone words [stream.ErrGone] for one message of many.
-var errGone = fmt.Errorf("%w: somebody may have dealt with it, or its time was over", stream.ErrGone)
-
-// Watch follows a bulk operation; nil functions are not called.
-type Watch struct {
-	Total func(messages uint64) // how many there are to look at
-	Seen  func()                // one was looked at
-	Each  func(Result)          // one matched
-}
-
-func (w Watch) seen() {
-	if w.Seen != nil {
-		w.Seen()
-	}
 }
 
 // Tally counts results.
@@ -84,48 +63,4 @@ func (t Tally) Count(verdicts ...Verdict) int {
 		}
 	}
 	return n
-}
-
-// mostFailures in a row end a bulk operation: what fails then is not the
-// message.
-const mostFailures = 5
-
-// bulk takes results one by one, and ends the operation where going on is of no
-// use.
-type bulk struct {
-	watch  Watch
-	tally  Tally
-	failed int // in a row
-}
-
-func newBulk(w Watch) *bulk { return &bulk{watch: w, tally: Tally{}} }
-
-// take counts a result. Its error ends the operation.
-func (b *bulk) take(ctx context.Context, r Result) error {
-	b.tally.add(r)
-	if b.watch.Each != nil {
-		b.watch.Each(r)
-	}
-	if r.Verdict != Failed {
-		b.failed = 0
-		return nil
-	}
-	b.failed++
-	switch {
-	case errors.Is(r.Err, stream.ErrFull):
-		return fmt.Errorf("stopped at message %d: %w", r.Sequence, stream.ErrFull)
-	case ctx.Err() != nil:
-		return fmt.Errorf("stopped at message %d: %w", r.Sequence, ctx.Err())
-	case b.failed == mostFailures:
-		return fmt.Errorf("stopped at message %d: %d messages failed in a row", r.Sequence, b.failed)
-	}
-	return nil
-}
-
-// full says what to do about a full stream.
-func full(err error) error {
-	if errors.Is(err, stream.ErrFull) {
-		return fmt.Errorf("%w; nothing was deleted: raise CALLBACKS_MAX_BYTES and run 'settlehook setup', or wait until workers have decided what is there, and do it again", err)
-	}
-	return err
 }
