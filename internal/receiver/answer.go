@@ -21,6 +21,10 @@ func (x *exchange) accept() {
 	x.h.metrics.accepted(x)
 	x.logAccepted()
 	x.answer(http.StatusOK, success)
+	// Sent before the connection may be taken for a newcomer, who would cut it
+	// off: the callback is stored, and its gateway should hear so. A refusal is
+	// not waited for: the server first reads what is left of its body.
+	_ = http.NewResponseController(x.w).Flush()
 }
 
 // refuse keeps the evidence and answers.
