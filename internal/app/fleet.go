@@ -28,15 +28,16 @@ type fleet struct {
 }
 
 type fleetDeps struct {
-	cfg     config.Worker
-	js      jetstream.JetStream
-	redis   redis.UniversalClient
-	ledger  reconcile.Ledger
-	orders  reconcile.Orders
-	trail   reconcile.Trail
-	metrics *workerMetrics
-	log     *zap.Logger
-	clock   func() time.Time
+	cfg       config.Worker
+	js        jetstream.JetStream
+	redis     redis.UniversalClient
+	ledger    reconcile.Ledger
+	orders    reconcile.Orders
+	callbacks reconcile.Callbacks
+	trail     reconcile.Trail
+	metrics   *workerMetrics
+	log       *zap.Logger
+	clock     func() time.Time
 }
 
 // member is what runs for one merchant.

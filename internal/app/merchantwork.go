@@ -67,7 +67,9 @@ func (f *fleet) processor(g reconcile.Gateway) *reconcile.Processor {
 	return reconcile.NewProcessor(reconcile.Config{
 		Installation: f.cfg.General.Installation, Lease: r.ClaimLease, Attempts: r.Attempts,
 		RetryMin: r.RetryMin, RetryMax: r.RetryMax, ParkAfter: r.ParkAfter,
-	}, f.claims, g, f.ledger, f.orders, f.trail, f.clock, random{})
+	}, reconcile.Ports{
+		Claims: f.claims, Gateway: g, Ledger: f.ledger, Orders: f.orders, Callbacks: f.callbacks, Trail: f.trail,
+	}, f.clock, random{})
 }
 
 func (f *fleet) durable(m *config.Merchant) jetstream.ConsumerConfig {

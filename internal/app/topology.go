@@ -13,11 +13,16 @@ import (
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
-// verifyTimeout bounds one look at the streams.
-const verifyTimeout = 15 * time.Second
+// verifyTimeout bounds one look at the streams, elections on a busy cluster
+// included.
+const verifyTimeout = 30 * time.Second
 
 func verifyTopology(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
-	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	return verifyWithin(ctx, verifyTimeout, js, t)
+}
+
+func verifyWithin(ctx context.Context, timeout time.Duration, js jetstream.JetStream, t config.Topology) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return stream.Verify(ctx, js, t)
 }
@@ -34,7 +39,7 @@ func watchTopology(ctx context.Context, js jetstream.JetStream, t config.Topolog
 			return nil
 		case <-tick.C:
 		}
-		err := verifyTopology(ctx, js, t)
+		err := verifyWithin(ctx, min(t.CheckInterval, verifyTimeout), js, t)
 		var broken *stream.TopologyError
 		switch {
 		case errors.As(err, &broken):

@@ -64,6 +64,7 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		func(ctx context.Context) error {
 			return watchTopology(ctx, w.link.js, w.cfg.Topology, w.log)
 		},
+		w.watchCopies,
 		w.link.wait,
 	)
 	if w.cfg.Reconcile.Roles.Has(config.RoleSweep) {
@@ -92,10 +93,14 @@ func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o O
 	if err != nil {
 		return nil, err
 	}
+	callbacks, err := stream.OpenCallbacks(ctx, w.link.js, w.cfg.NATS.PublishTimeout)
+	if err != nil {
+		return nil, err
+	}
 	w.metrics = newWorkerMetrics(w.admin.registry, w.log)
 	w.metrics.watchMerchants(w.merchants)
 	return newFleet(fleetDeps{
-		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders,
+		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders, callbacks: callbacks,
 		trail:   stream.NewTrailLog(w.link.nc, w.metrics.trailFailed),
 		metrics: w.metrics, log: w.log, clock: o.clock(),
 	}), nil

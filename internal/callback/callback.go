@@ -49,6 +49,9 @@ type Callback struct {
 	FeeKnown    bool // whether the callback holds a fee: without it Fee is zero
 }
 
+// Final reports whether the callback says what became of its order.
+func (c Callback) Final() bool { return c.Reverse || c.Status != Submitted }
+
 // anyPolicy opens every dialect of a body: which of them a merchant may use
 // was decided when the signature was verified.
 var anyPolicy = sign.Policy{DropZero: true, NumericReverse: true, JavaDouble: true}

@@ -136,7 +136,9 @@ func (o *outage) worker(index int, c *redis.Client) {
 		p := reconcile.NewProcessor(reconcile.Config{
 			Installation: reconciletest.Installation, Lease: reconciletest.Lease, Attempts: 8,
 			RetryMin: time.Second, RetryMax: time.Minute, ParkAfter: 72 * time.Hour,
-		}, dedupe.NewGuard(o.claims, ignoring{}), g, o.ledger, o.orders, ignoring{}, time.Now, &seeded{
+		}, reconcile.Ports{
+			Claims: dedupe.NewGuard(o.claims, ignoring{}), Gateway: g, Ledger: o.ledger, Orders: o.orders, Trail: ignoring{},
+		}, time.Now, &seeded{
 			name: fmt.Sprintf("%s%d", m, index), rng: rand.New(rand.NewPCG(uint64(index), 0)),
 		})
 		go o.consume(g, p, o.queues[m])

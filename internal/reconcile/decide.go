@@ -46,6 +46,9 @@ type Decision struct {
 	Agreed bool
 }
 
+// tells: it puts something into the ledger.
+func (d Decision) tells() bool { return d.Verdict == Emit || d.Verdict == Review }
+
 // Decide applies the table "Order states" of the gateway page. It is pure: the
 // same case always gives the same decision.
 //

@@ -32,6 +32,7 @@ const (
 	doneStep    = reconciletest.StepDone
 	releaseStep = reconciletest.StepRelease
 	lastStep    = reconciletest.StepLast
+	newestStep  = reconciletest.StepNewest
 )
 
 func settledBeforeIt(t *testing.T, w *reconciletest.World) {
@@ -82,17 +83,17 @@ var situations = []situation{
 	},
 	{
 		name: "sweep: settled", before: registered(collectOrder), due: turn(collectOrder, reconcile.StageTier), says: paidReply,
-		steps: []reconciletest.Step{lastStep, claimStep, queryStep, appendStep, releaseStep},
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, releaseStep},
 		want:  []string{"settled confirmed 1000.00"},
 	},
 	{
 		name: "sweep: expired", before: registered(collectOrder), due: turn(collectOrder, reconcile.StageLastTier), says: openReply,
-		steps: []reconciletest.Step{lastStep, claimStep, queryStep, appendStep, releaseStep},
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, releaseStep},
 		want:  []string{"expired open 0.00"},
 	},
 	{
 		name: "sweep: open payout", before: registered(payOrder), due: turn(payOrder, reconcile.StageLastTier), says: openReply,
-		steps: []reconciletest.Step{lastStep, claimStep, queryStep, appendStep, releaseStep},
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, releaseStep},
 		want:  []string{"review open 0.00"},
 	},
 	{
@@ -102,7 +103,7 @@ var situations = []situation{
 			finish(t, worker(w, "before"), push(collectOrder, succ, "1000"))
 		},
 		due: turn(collectOrder, reconcile.StageTier), says: paidReply,
-		steps: []reconciletest.Step{lastStep, claimStep, queryStep, appendStep, appendStep, doneStep},
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, appendStep, doneStep},
 		want: []string{
 			"review lagging 0.00", "settled confirmed 1000.00 supersedes " + laggingReview,
 			"resolved lagging 0.00 by " + idOf(events.OutcomeSettled),
@@ -110,7 +111,7 @@ var situations = []situation{
 	},
 	{
 		name: "look back: reversed", before: settledBeforeIt, due: lookBack(collectOrder), says: failedReply,
-		steps: []reconciletest.Step{lastStep, claimStep, queryStep, appendStep, releaseStep},
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, releaseStep},
 		want:  []string{"settled confirmed 1000.00", "reversed by_query 1000.00 supersedes " + idOf(events.OutcomeSettled)},
 	},
 	{
@@ -132,7 +133,7 @@ func registered(order events.Order) func(*testing.T, *reconciletest.World) {
 // turn is an order's turn in a tier of the sweep.
 func turn(order events.Order, stage reconcile.Stage) reconcile.Due {
 	return reconcile.Due{
-		Merchant: reconciletest.Merchant(), Order: order, Stage: stage, Tier: "1", Since: reconciletest.Start,
+		Merchant: reconciletest.Merchant(), Order: order, Stage: stage, Tier: "1", Stored: reconciletest.Start, Since: reconciletest.Start,
 	}
 }
 

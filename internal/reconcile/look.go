@@ -41,6 +41,12 @@ func (w *work) lookAndTell(ctx context.Context) error {
 // to the server to refuse. Anything but a first outcome needs the truth.
 func (w *work) decide(ctx context.Context, c *caseFile) error {
 	w.res.Decision = Decide(c.Case)
+	if w.d.Stage.sweep() && w.res.Decision.tells() && !c.heard {
+		if err := w.hear(ctx, c); err != nil {
+			return err
+		}
+		w.res.Decision = Decide(c.Case)
+	}
 	if w.res.Decision.Verdict == Emit || c.lastRead {
 		return nil
 	}
@@ -85,6 +91,7 @@ func (w *work) open() caseFile {
 type caseFile struct {
 	Case
 	lastRead bool    // Last is the ledger's, not the assumption
+	heard    bool    // Callback is the newest that CALLBACKS has
 	reviews  []Entry // open reviews of the order, oldest first
 }
 
@@ -119,6 +126,7 @@ func (w *work) relook(ctx context.Context, c *caseFile, refused *events.Event) e
 	if c.Last != nil && c.Last.Event.ID == refused.ID {
 		return nil
 	}
+	c.heard = false
 	return w.query(ctx, c)
 }
 

@@ -148,6 +148,22 @@ type Orders interface {
 	Submitted(ctx context.Context, merchant, orderID string) (*Submitted, error)
 }
 
+// Callbacks is the CALLBACKS stream: what the gateway has pushed.
+type Callbacks interface {
+	// Newest returns the newest callback about an order on its flow, among those
+	// stored since, nil if there is none. What says nothing final does not
+	// count. It sees every callback that the stream's leader had when it was
+	// called.
+	Newest(ctx context.Context, order events.Order, since time.Time) (*Heard, error)
+}
+
+// Heard is a callback that the gateway pushed.
+type Heard struct {
+	Callback       callback.Callback
+	ReceivedAt     time.Time
+	StreamSequence uint64 // in CALLBACKS: its place in the order of arrival
+}
+
 // Trail keeps the looks that made no event. It is best effort and never
 // blocks: evidence for support, not for decisions.
 type Trail interface {

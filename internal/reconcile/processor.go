@@ -25,14 +25,25 @@ type Config struct {
 // unapplied, fail applied, or be cut by a crash; the next delivery finishes the
 // work.
 type Processor struct {
-	cfg     Config
-	claims  Claims
-	gateway Gateway
-	ledger  Ledger
-	orders  Orders
-	trail   Trail
-	clock   func() time.Time
-	random  Random
+	cfg       Config
+	claims    Claims
+	gateway   Gateway
+	ledger    Ledger
+	orders    Orders
+	callbacks Callbacks
+	trail     Trail
+	clock     func() time.Time
+	random    Random
+}
+
+// Ports are what a processor works with.
+type Ports struct {
+	Claims    Claims
+	Gateway   Gateway
+	Ledger    Ledger
+	Orders    Orders
+	Callbacks Callbacks // which the sweep looks through
+	Trail     Trail
 }
 
 // Random is the source of claim tokens and jitter, seeded by the caller.
@@ -42,8 +53,11 @@ type Random interface {
 }
 
 // NewProcessor wires a processor. clock and random make tests exact.
-func NewProcessor(cfg Config, claims Claims, gateway Gateway, ledger Ledger, orders Orders, trail Trail, clock func() time.Time, random Random) *Processor {
-	return &Processor{cfg: cfg, claims: claims, gateway: gateway, ledger: ledger, orders: orders, trail: trail, clock: clock, random: random}
+func NewProcessor(cfg Config, ports Ports, clock func() time.Time, random Random) *Processor {
+	return &Processor{
+		cfg: cfg, claims: ports.Claims, gateway: ports.Gateway, ledger: ports.Ledger, orders: ports.Orders,
+		callbacks: ports.Callbacks, trail: ports.Trail, clock: clock, random: random,
+	}
 }
 
 // Process works on one delivery: claim, look, emit, mark done. The order of
@@ -66,7 +80,8 @@ func (p *Processor) Process(ctx context.Context, d Delivery) Result {
 type work struct {
 	*Processor
 	d          Delivery
-	last       *Entry // in the sweep: the ledger's last event before the look
+	last       *Entry    // in the sweep: the ledger's last event before the look
+	heardSince time.Time // in the sweep: no callback from before is looked for
 	key, token string
 	attempts   Attempts
 	res        Result

@@ -24,6 +24,9 @@ const (
 // tier: the sweep asks about an order that has no outcome.
 func (s Stage) tier() bool { return s == StageTier || s == StageLastTier }
 
+// sweep: the sweep asks, no callback came.
+func (s Stage) sweep() bool { return s.tier() || s == StageLookBack }
+
 // Via is what events say about the stage.
 func (s Stage) Via() events.Via {
 	switch s {

@@ -17,6 +17,9 @@ type Due struct {
 	Order    events.Order
 	Stage    Stage  // StageTier, StageLastTier or StageLookBack
 	Tier     string // names the turn in claims, metrics and the trail
+	// Stored is when the server stored the registration, or the outcome that is
+	// looked back at.
+	Stored time.Time
 	// Since is when the turn came. A last tier or look-back that gets no answer
 	// goes on for ParkAfter from there.
 	Since time.Time
@@ -36,7 +39,7 @@ func (p *Processor) Sweep(ctx context.Context, due Due) Result {
 	w := &work{Processor: p, token: p.random.Token(), d: Delivery{
 		Merchant: due.Merchant, Order: due.Order, Stage: due.Stage, Tier: due.Tier,
 		ReceivedAt: due.Since, Deliveries: due.Deliveries,
-	}}
+	}, heardSince: due.Stored.Add(-p.cfg.ParkAfter)}
 	w.key = w.d.ClaimKey()
 	if due.Stage == StageLookBack {
 		// Each outcome has a look-back of its own. Under one key the mark of the
@@ -112,34 +115,6 @@ func answerBehind(p events.Payment) Answer {
 	return a
 }
 
-// recallCallback brings back the callback of the newest open review: a person has
-// not judged it yet, so the sweep may not pass over what it said. Without it an
-// amount that callback and query disagree about would settle by itself.
-func (c *caseFile) recallCallback() {
-	var newest *events.Payment
-	for _, r := range c.reviews {
-		p := r.payment()
-		if p.Flow != c.Order.Flow || p.Evidence.Callback == nil || p.Evidence.Callback.Status == int(callback.Submitted) && !p.Evidence.Callback.Reverse {
-			continue // it says nothing about this order, or nothing final
-		}
-		if newest != nil && p.Evidence.StreamSequence < newest.Evidence.StreamSequence {
-			continue
-		}
-		newest = &p
-	}
-	if newest == nil {
-		return
-	}
-	said := newest.Evidence.Callback
-	cb := callback.Callback{
-		OrderID: c.Order.OrderID, PlatOrderID: said.PlatOrderID, Status: callback.Status(said.Status),
-		Reverse: said.Reverse, Remark: said.Remark,
-	}
-	cb.Amount, _ = said.Amount.Decimal()
-	cb.Fee, cb.FeeKnown = said.Fee.Decimal()
-	c.Callback, c.ReceivedAt, c.StreamSequence = &cb, newest.Evidence.ReceivedAt, newest.Evidence.StreamSequence
-}
-
 // unanswered: the last look, and the gateway has been silent for as long as the
 // sweep asks.
 func (w *work) unanswered(err error) bool {
@@ -157,6 +132,9 @@ func (w *work) giveUp(ctx context.Context) error {
 	}
 	c.Submitted, c.reviews = k.submitted, k.reviews
 	c.recallCallback()
+	if err := w.hear(ctx, &c); err != nil {
+		return err
+	}
 	w.res.Decision = Decide(c.Case)
 	refused, err := w.tell(ctx, c)
 	if err == nil && refused != nil {

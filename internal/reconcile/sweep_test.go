@@ -187,6 +187,96 @@ func TestSweepDoesNotPassOverAReview(t *testing.T) {
 	}
 }
 
+// TestSweepDoesNotPassOverACallback: one that is still looked at, that waits, or
+// whose review a person has dismissed, is heard before anything is told.
+func TestSweepDoesNotPassOverACallback(t *testing.T) {
+	waiting := func(t *testing.T, w *reconciletest.World, d reconcile.Delivery) {
+		w.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: d.StreamSequence})
+	}
+	lookedAt := func(t *testing.T, w *reconciletest.World, d reconcile.Delivery) {
+		if res := deliver(t, worker(w, "callback"), d); res.Disposition != reconcile.Redeliver {
+			t.Fatalf("the callback is through: %s", res.Disposition)
+		}
+	}
+	dismissed := func(t *testing.T, w *reconciletest.World, d reconcile.Delivery) {
+		finish(t, worker(w, "callback"), d)
+		for _, e := range w.Ledger.Entries() {
+			c := e.Event.Data.(events.Review).Case
+			if _, err := w.Resolver(reconciletest.NoFault).Resolve(t.Context(), reconcile.Resolution{
+				Merchant: d.Merchant, Order: d.Order, Case: c, By: "anna", Why: "asked the gateway's support",
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	reversal := reconciletest.Reversal(collectOrder, "1000", reconciletest.Start)
+	for _, tt := range []struct {
+		name   string
+		pushed reconcile.Delivery
+		before func(*testing.T, *reconciletest.World, reconcile.Delivery)
+		says   reconciletest.Reply
+		want   []string // of the last tier
+	}{
+		{"payout's success, looked at, against failed", push(payOrder, succ, "1000"), lookedAt, failedReply, []string{"review contradiction 0.00"}},
+		{"payout's success, waiting, against failed", push(payOrder, succ, "1000"), waiting, failedReply, []string{"review contradiction 0.00"}},
+		{"payout's success, waiting, against open", push(payOrder, succ, "1000"), waiting, openReply, []string{"review lagging 0.00"}},
+		{"payout's success, dismissed, against failed", push(payOrder, succ, "1000"), dismissed, failedReply, []string{"review contradiction 0.00", "resolved contradiction 0.00 by "}},
+		{"success, waiting, against open", push(collectOrder, succ, "1000"), waiting, openReply, []string{"review lagging 0.00"}},
+		{"success, waiting, against not found", push(collectOrder, succ, "1000"), waiting, reconciletest.NotFound(), []string{"review not_found "}},
+		{"another amount, waiting", push(collectOrder, succ, "999"), waiting, paidReply, []string{"review amount_mismatch 1000.00"}},
+		{"another amount, dismissed", push(collectOrder, succ, "999"), dismissed, paidReply, []string{"review amount_mismatch 1000.00", "resolved amount_mismatch 1000.00 by "}},
+		{"failed, waiting, against paid", push(collectOrder, fail, "1000"), waiting, paidReply, []string{"review contradiction 1000.00"}},
+		{"a reversal, waiting, against paid", reversal, waiting, paidReply, []string{"review reverse_unsettled 1000.00"}},
+		{"success, waiting, and paid", push(collectOrder, succ, "1000"), waiting, paidReply, []string{"settled confirmed 1000.00"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := reconciletest.NewWorld()
+			submit(t, w, tt.pushed.Order, "1000")
+			w.Gateway.Says(reconciletest.OrderID, tt.says)
+			tt.before(t, w, tt.pushed)
+			for _, stage := range []reconcile.Stage{reconcile.StageTier, reconcile.StageLastTier} {
+				worker(w, "sweep").FinishSweep(t.Context(), turn(tt.pushed.Order, stage), mostDeliveries)
+			}
+			holds(t, w, tt.want...)
+			if p := w.Ledger.Entries()[0].Event.Data.Common(); p.Evidence.Callback == nil || p.Evidence.StreamSequence != 1 {
+				t.Errorf("the callback is no evidence: %+v", p.Evidence)
+			}
+		})
+	}
+}
+
+// TestLookBackHearsWhatIsNew: the pushes behind the last outcome are no evidence
+// against the next one, later ones are.
+func TestLookBackHearsWhatIsNew(t *testing.T) {
+	t.Run("the failed push does not deny the late success", func(t *testing.T) {
+		w := reconciletest.NewWorld()
+		w.Gateway.Says(reconciletest.OrderID, failedReply)
+		finish(t, worker(w, "callback"), push(collectOrder, fail, "1000"))
+		w.Gateway.Says(reconciletest.OrderID, paidReply)
+		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+		holds(t, w, "failed confirmed 0.00", "settled late_success 1000.00 supersedes "+idOf(events.OutcomeFailed))
+	})
+	t.Run("a later push of another amount does", func(t *testing.T) {
+		w := reconciletest.NewWorld()
+		w.Gateway.Says(reconciletest.OrderID, failedReply)
+		finish(t, worker(w, "callback"), push(collectOrder, fail, "1000"))
+		d := push(collectOrder, succ, "999")
+		w.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: 2})
+		w.Gateway.Says(reconciletest.OrderID, paidReply)
+		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+		holds(t, w, "failed confirmed 0.00", "review amount_mismatch 1000.00")
+	})
+	t.Run("a signed reversal makes a silent one an agreed one", func(t *testing.T) {
+		w := reconciletest.NewWorld()
+		settledBeforeIt(t, w)
+		d := reconciletest.Reversal(collectOrder, "1000", reconciletest.Start)
+		w.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: 2})
+		w.Gateway.Says(reconciletest.OrderID, failedReply)
+		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+		holds(t, w, "settled confirmed 1000.00", "reversed reverse 1000.00 supersedes "+idOf(events.OutcomeSettled))
+	})
+}
+
 // TestNewestCallbackInReviewCounts: of several callbacks a person has not judged,
 // the last one the gateway sent is believed.
 func TestNewestCallbackInReviewCounts(t *testing.T) {

@@ -27,9 +27,9 @@ var _ reconcile.Ledger = (*Ledger)(nil)
 
 // OpenLedger returns the ledger; timeout bounds each of its operations.
 func OpenLedger(ctx context.Context, js jetstream.JetStream, timeout time.Duration) (*Ledger, error) {
-	s, err := js.Stream(ctx, Payments)
+	s, err := openStream(ctx, js, Payments)
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", Payments, err)
+		return nil, err
 	}
 	return &Ledger{js: js, stream: s, timeout: timeout}, nil
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -94,29 +95,46 @@ func decodeCallback(m jetstream.Msg, merchant reconcile.Merchant) (reconcile.Del
 	if err != nil {
 		return reconcile.Delivery{}, fmt.Errorf("%w: %w", errNotOurs, err)
 	}
-	d := reconcile.Delivery{Merchant: merchant, StreamSequence: meta.Sequence.Stream, Deliveries: meta.NumDelivered}
-	d.ReceivedAt, err = time.Parse(time.RFC3339Nano, m.Headers().Get(headerReceivedAt))
-	if err != nil {
-		d.ReceivedAt = meta.Timestamp // when it was stored: never earlier than received
+	heard, err := heardOf(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
+	d := reconcile.Delivery{
+		Merchant: merchant, Callback: heard.Callback, ReceivedAt: heard.ReceivedAt,
+		StreamSequence: heard.StreamSequence, Deliveries: meta.NumDelivered,
 	}
-	// A callback that is on its way again keeps its place in the order of
-	// arrival: what it says is as old as it was.
-	if original, err := strconv.ParseUint(m.Headers().Get(HeaderSequence), 10, 64); err == nil {
-		d.StreamSequence = min(d.StreamSequence, original)
-	}
-	flow, err := flowOf(m.Subject())
-	if err != nil {
+	flow, flowErr := flowOf(m.Subject())
+	if err = cmp.Or(flowErr, err); err != nil {
 		return d, err
-	}
-	params, err := sign.Parse(m.Headers().Get(HeaderContentType), m.Data())
-	if err != nil {
-		return d, fmt.Errorf("%w: %w", errNotOurs, err)
-	}
-	if d.Callback, err = callback.FromParams(params); err != nil {
-		return d, fmt.Errorf("%w: %w", errNotOurs, err)
 	}
 	d.Order = events.Order{Flow: flow, Merchant: merchant.ID, OrderID: d.Callback.OrderID}
 	return d, nil
+}
+
+// heardOf reads a message of CALLBACKS. What is known without its body is
+// returned with an error, too.
+func heardOf(sequence uint64, stored time.Time, h nats.Header, body []byte) (reconcile.Heard, error) {
+	// A callback that is on its way again keeps its place in the order of
+	// arrival: what it says is as old as it was.
+	heard := reconcile.Heard{StreamSequence: keepsPlace(h, sequence)}
+	var err error
+	if heard.ReceivedAt, err = time.Parse(time.RFC3339Nano, h.Get(headerReceivedAt)); err != nil {
+		heard.ReceivedAt = stored // never earlier than received
+	}
+	params, err := sign.Parse(h.Get(HeaderContentType), body)
+	if err != nil {
+		return heard, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	if heard.Callback, err = callback.FromParams(params); err != nil {
+		return heard, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	return heard, nil
+}
+
+// keepsPlace is the place that a callback had when it first was in CALLBACKS,
+// however often it was parked and put back.
+func keepsPlace(h nats.Header, sequence uint64) uint64 {
+	if first, err := strconv.ParseUint(h.Get(HeaderSequence), 10, 64); err == nil && first > 0 {
+		return min(first, sequence)
+	}
+	return sequence
 }
 
 // flowOf reads the flow of callbacks.v1.<flow>.<merchant>.<bucket>.

@@ -23,9 +23,9 @@ var _ reconcile.Orders = (*OrderBook)(nil)
 
 // OpenOrders returns the submitted orders; timeout bounds each operation.
 func OpenOrders(ctx context.Context, js jetstream.JetStream, timeout time.Duration) (*OrderBook, error) {
-	s, err := js.Stream(ctx, Orders)
+	s, err := openStream(ctx, js, Orders)
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", Orders, err)
+		return nil, err
 	}
 	return &OrderBook{stream: s, timeout: timeout}, nil
 }

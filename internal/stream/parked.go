@@ -192,12 +192,3 @@ func (s *ParkedStore) RecordDrop(ctx context.Context, p ParkedCallback, by, why 
 	_, err = s.publish(ctx, &nats.Msg{Subject: events.TrailSubject(p.Flow, p.Merchant, d.OrderID), Data: body}, Trail)
 	return err
 }
-
-// keepsPlace is the place that a callback had when it first was in CALLBACKS,
-// however often it was parked and put back.
-func keepsPlace(h nats.Header, sequence uint64) uint64 {
-	if first, err := strconv.ParseUint(h.Get(HeaderSequence), 10, 64); err == nil && first > 0 {
-		return min(first, sequence)
-	}
-	return sequence
-}

@@ -34,12 +34,12 @@ func (e *TopologyError) Error() string {
 // Verify refuses streams that break a guarantee: one *[TopologyError] for each
 // field, joined. Sizes and descriptions may differ from the declared ones. A
 // live update weakens a stream without a word, so receiver and worker verify
-// periodically.
+// periodically. Where a leader is being elected it waits, until ctx ends.
 func Verify(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	var errs []error
 	for _, want := range Declare(t) {
 		want = complete(want, t.Replicas)
-		s, err := js.Stream(ctx, want.Name)
+		s, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, want.Name) })
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			errs = append(errs, &TopologyError{Stream: want.Name, Field: "stream", Want: "there", Got: "missing", Why: "nothing works without it"})
 			continue

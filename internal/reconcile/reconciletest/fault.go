@@ -19,6 +19,7 @@ const (
 	StepLast        Step = "last"
 	StepOpenReviews Step = "open reviews"
 	StepSubmitted   Step = "submitted"
+	StepNewest      Step = "newest callback"
 )
 
 // Fault is what goes wrong with a step.

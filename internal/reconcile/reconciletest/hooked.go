@@ -9,7 +9,7 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// hookedStore, hookedGateway, hookedLedger and hookedOrders are one worker's
+// hookedStore, hookedGateway, hookedLedger, hookedOrders and hookedCallbacks are one worker's
 // view of the world: every call is a step under its hook.
 
 type hookedStore struct {
@@ -71,4 +71,13 @@ type hookedOrders struct {
 
 func (h hookedOrders) Submitted(ctx context.Context, merchant, orderID string) (*reconcile.Submitted, error) {
 	return take(h.hook, StepSubmitted, func() (*reconcile.Submitted, error) { return h.orders.Submitted(ctx, merchant, orderID) })
+}
+
+type hookedCallbacks struct {
+	hook      Hook
+	callbacks reconcile.Callbacks
+}
+
+func (h hookedCallbacks) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
+	return take(h.hook, StepNewest, func() (*reconcile.Heard, error) { return h.callbacks.Newest(ctx, order, since) })
 }

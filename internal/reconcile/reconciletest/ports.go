@@ -9,13 +9,14 @@ import (
 
 // Ports are what a processor leans on, before any fault.
 type Ports struct {
-	Store    dedupe.Store
-	Observer dedupe.Observer // of the store
-	Gateway  reconcile.Gateway
-	Ledger   reconcile.Ledger
-	Orders   reconcile.Orders
-	Trail    reconcile.Trail
-	Clock    func() time.Time
+	Store     dedupe.Store
+	Observer  dedupe.Observer // of the store
+	Gateway   reconcile.Gateway
+	Ledger    reconcile.Ledger
+	Orders    reconcile.Orders
+	Callbacks reconcile.Callbacks
+	Trail     reconcile.Trail
+	Clock     func() time.Time
 }
 
 // Start returns a processor as a process starts with: it remembers nothing, and
@@ -23,11 +24,15 @@ type Ports struct {
 func (p Ports) Start(cfg reconcile.Config, random reconcile.Random, hook Hook) *reconcile.Processor {
 	return reconcile.NewProcessor(
 		cfg,
-		dedupe.NewGuard(hookedStore{hook, p.Store}, p.Observer),
-		hookedGateway{hook, p.Gateway},
-		hookedLedger{hook, p.Ledger},
-		hookedOrders{hook, p.Orders},
-		p.Trail, p.Clock, random,
+		reconcile.Ports{
+			Claims:    dedupe.NewGuard(hookedStore{hook, p.Store}, p.Observer),
+			Gateway:   hookedGateway{hook, p.Gateway},
+			Ledger:    hookedLedger{hook, p.Ledger},
+			Orders:    hookedOrders{hook, p.Orders},
+			Callbacks: hookedCallbacks{hook, p.Callbacks},
+			Trail:     p.Trail,
+		},
+		p.Clock, random,
 	)
 }
 

@@ -33,10 +33,14 @@ func Order(flow events.Flow, orderID string) events.Order {
 func Push(order events.Order, status callback.Status, amount string, at time.Time) reconcile.Delivery {
 	return reconcile.Delivery{
 		Merchant: Merchant(), Order: order, ReceivedAt: at, StreamSequence: 1,
-		Callback: callback.Callback{
-			OrderID: order.OrderID, PlatOrderID: PlatOrderID, Status: status,
-			Amount: decimal.MustParse(amount),
-		},
+		Callback: Says(order, status, amount),
+	}
+}
+
+// Says is what a callback says about an order.
+func Says(order events.Order, status callback.Status, amount string) callback.Callback {
+	return callback.Callback{
+		OrderID: order.OrderID, PlatOrderID: PlatOrderID, Status: status, Amount: decimal.MustParse(amount),
 	}
 }
 

@@ -26,12 +26,13 @@ func Config() reconcile.Config {
 
 // World is the outside of the workers.
 type World struct {
-	Clock   *Clock
-	Claims  *dedupe.Memory
-	Gateway *Gateway
-	Ledger  *Ledger
-	Orders  *Orders
-	Trail   *Trail
+	Clock     *Clock
+	Claims    *dedupe.Memory
+	Gateway   *Gateway
+	Ledger    *Ledger
+	Orders    *Orders
+	Callbacks *Callbacks
+	Trail     *Trail
 
 	storeFailures atomic.Int64
 }
@@ -41,7 +42,8 @@ func NewWorld() *World {
 	clock := NewClock()
 	return &World{
 		Clock: clock, Claims: dedupe.NewMemory(clock.Now, DoneTTL),
-		Gateway: NewGateway(), Ledger: NewLedger(), Orders: NewOrders(), Trail: NewTrail(),
+		Gateway: NewGateway(), Ledger: NewLedger(), Orders: NewOrders(),
+		Callbacks: NewCallbacks(clock.Now), Trail: NewTrail(),
 	}
 }
 
@@ -62,7 +64,8 @@ type Worker struct {
 func (w *World) Worker(name string, seed uint64, cfg reconcile.Config, hook Hook) *Worker {
 	random := newRandom(name, seed) // goes on over restarts: tokens stay unique
 	ports := Ports{
-		Store: w.Claims, Observer: w, Gateway: w.Gateway, Ledger: w.Ledger, Orders: w.Orders, Trail: w.Trail, Clock: w.Clock.Now,
+		Store: w.Claims, Observer: w, Gateway: w.Gateway, Ledger: w.Ledger, Orders: w.Orders,
+		Callbacks: w.Callbacks, Trail: w.Trail, Clock: w.Clock.Now,
 	}
 	worker := &Worker{world: w, start: func() *reconcile.Processor { return ports.Start(cfg, random, hook) }}
 	worker.processor = worker.start()
@@ -70,8 +73,12 @@ func (w *World) Worker(name string, seed uint64, cfg reconcile.Config, hook Hook
 }
 
 // Deliver takes one delivery to its end, or to the crash of the process, which
-// is started anew then and remembers nothing.
+// is started anew then and remembers nothing. What is delivered for the first
+// time has just been stored.
 func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (reconcile.Result, *Crash) {
+	if d.Deliveries <= 1 {
+		w.world.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: d.StreamSequence})
+	}
 	return w.survive(func() reconcile.Result { return w.processor.Process(ctx, d) })
 }
 

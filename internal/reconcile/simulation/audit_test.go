@@ -25,6 +25,7 @@ const (
 	reallyFailed   invariant = "nothing failed that never failed in the books"
 	reallyExpired  invariant = "only collections expire, open at the last tier"
 	booksAgree     invariant = "books and ledger agree, or a person is asked"
+	allHeard       invariant = "the sweep tells no first outcome that the gateway's last push denies"
 )
 
 // mentions reports whether the text holds a word.
@@ -139,6 +140,9 @@ func (a *audit) order(o *order) {
 	var last *told
 	open, judged := map[string]bool{}, false
 	for i, t := range all {
+		if last == nil {
+			a.denied(t)
+		}
 		switch d := t.Event.Data.(type) {
 		case events.Settled:
 			a.settled(o, t)
@@ -239,6 +243,27 @@ func (a *audit) knownBefore(merchant int, id string, t told) bool {
 	return slices.ContainsFunc(a.of(events.Order{Merchant: merchantIDs[merchant], OrderID: id}), func(before told) bool {
 		return before.Event.Outcome().Final() && before.step < t.by.started
 	})
+}
+
+// denied holds a first outcome that the sweep told against the newest callback
+// that was stored when the sweep began to look.
+func (a *audit) denied(t told) {
+	p := t.Event.Data.Common()
+	if p.Via != events.ViaSweep || !t.Event.Outcome().Final() {
+		return
+	}
+	for _, m := range slices.Backward(a.play.messages) {
+		cb := m.callback.Callback
+		if m.tier != nil || m.resolves != nil || m.callback.Order != p.Order() || m.arrived >= t.by.started || !cb.Final() {
+			continue
+		}
+		agrees := !cb.Reverse && (t.Event.Outcome() == events.OutcomeSettled && cb.Status == callback.Success && p.Amount.Equal(known[m.push.Said.Amount]) ||
+			t.Event.Outcome() == events.OutcomeFailed && cb.Status == callback.Failed)
+		if !agrees && t.at.Sub(m.callback.ReceivedAt) < a.h.ParkAfter {
+			a.breach(allHeard, "%s, and %s said %v", t.Event.ID, m, m.push.Said)
+		}
+		return
+	}
 }
 
 // failed holds one failed event against the books.

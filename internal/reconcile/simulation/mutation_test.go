@@ -72,6 +72,7 @@ func TestMutations(t *testing.T) {
 			}
 			return t
 		}}, reallyExpired, ""},
+		{"callbacks that are not through are passed over", portsOf(func(p reconciletest.Ports) reconciletest.Ports { p.Callbacks = deaf{}; return p }), allHeard, ""},
 		{"no look-back", variant{noLookBack: true}, booksAgree, ""},
 		{"a look-back that asks nobody", variant{tier: passing(reconcile.StageLookBack)}, booksAgree, ""},
 		{"an answer kept for good", portsOf(func(p reconciletest.Ports) reconciletest.Ports {
@@ -91,7 +92,7 @@ func TestMutations(t *testing.T) {
 			t.Errorf("%d histories, and none breaks: %s", enough, tt.breaks)
 		})
 	}
-	for _, i := range []invariant{nothingLost, toldOnce, supersedes, gatewayPaid, gatewayAmount, submittedMatch, reallyFailed, reallyExpired, booksAgree} {
+	for _, i := range []invariant{nothingLost, toldOnce, supersedes, gatewayPaid, gatewayAmount, submittedMatch, reallyFailed, reallyExpired, allHeard, booksAgree} {
 		if !covered[i] {
 			t.Errorf("no mutation breaks: %s", i)
 		}
@@ -176,6 +177,13 @@ func (h hasty) Claim(ctx context.Context, key, token string, lease time.Duration
 type blind struct{ reconcile.Orders }
 
 func (blind) Submitted(context.Context, string, string) (*reconcile.Submitted, error) {
+	return nil, nil
+}
+
+// deaf knows no callbacks.
+type deaf struct{}
+
+func (deaf) Newest(context.Context, events.Order, time.Time) (*reconcile.Heard, error) {
 	return nil, nil
 }
 

@@ -30,7 +30,8 @@ func (p *play) newWorker(index int) *worker {
 func (w *worker) start() {
 	for i, b := range w.books {
 		ports := reconciletest.Ports{
-			Store: w.claims, Observer: w, Gateway: b, Ledger: w.ledger, Orders: w.orders, Trail: w, Clock: w.now,
+			Store: w.claims, Observer: w, Gateway: b, Ledger: w.ledger, Orders: w.orders,
+			Callbacks: stored{w.play}, Trail: w, Clock: w.now,
 		}
 		if w.bent.ports != nil {
 			ports = w.bent.ports(w.play, ports)
@@ -105,6 +106,19 @@ func (w witness) Append(ctx context.Context, e events.Event, expected uint64) (u
 	return sequence, nil
 }
 
+// stored are the callbacks as CALLBACKS holds them.
+type stored struct{ *play }
+
+// Newest implements reconcile.Callbacks.
+func (s stored) Newest(_ context.Context, name events.Order, since time.Time) (*reconcile.Heard, error) {
+	for _, m := range slices.Backward(s.messages) {
+		if d := m.callback; m.push.Flow != "" && d.Order == name && !d.ReceivedAt.Before(since) && d.Callback.Final() {
+			return &reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: d.StreamSequence}, nil
+		}
+	}
+	return nil, nil
+}
+
 // message is a message of a durable: a callback, or an order's turn in a tier.
 type message struct {
 	merchant   int
@@ -115,6 +129,7 @@ type message struct {
 	callback   reconcile.Delivery
 	deliveries uint64
 	scheduled  int // the delivery that counts
+	arrived    int // step
 	acked      bool
 	parked     bool
 	begun      time.Time // of the delivery that was acknowledged
@@ -152,6 +167,7 @@ func (p *play) merchant(i int) reconcile.Merchant {
 }
 
 func (p *play) publish(m *message) {
+	m.arrived = p.steps
 	p.messages = append(p.messages, m)
 	p.deliver(m, 0)
 }
@@ -303,7 +319,7 @@ func (w *worker) fault(step reconciletest.Step) reconciletest.Fault {
 		if w.shared(redisDown) {
 			return reconciletest.Unapplied
 		}
-	case reconciletest.StepAppend, reconciletest.StepLast, reconciletest.StepOpenReviews, reconciletest.StepSubmitted:
+	case reconciletest.StepAppend, reconciletest.StepLast, reconciletest.StepOpenReviews, reconciletest.StepSubmitted, reconciletest.StepNewest:
 		if w.shared(ledgerDown) {
 			return reconciletest.Unapplied
 		}

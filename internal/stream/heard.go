@@ -1,0 +1,91 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// CallbackBook is the CALLBACKS stream as the sweep looks an order up in it.
+type CallbackBook struct {
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	timeout time.Duration
+}
+
+var _ reconcile.Callbacks = (*CallbackBook)(nil)
+
+// OpenCallbacks returns the stored callbacks; timeout bounds each operation.
+func OpenCallbacks(ctx context.Context, js jetstream.JetStream, timeout time.Duration) (*CallbackBook, error) {
+	s, err := js.Stream(ctx, Callbacks)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", Callbacks, err)
+	}
+	return &CallbackBook{js: js, stream: s, timeout: timeout}, nil
+}
+
+// heardLingers is how long the server keeps a search's consumer.
+const heardLingers = 5 * time.Second
+
+// errCopyBehind says that a search was given less than the stream's leader has:
+// the copy that it read is behind.
+var errCopyBehind = errors.New("the copy of the stream that was read is behind its leader")
+
+// Newest implements reconcile.Callbacks. An order has no subject of its own in
+// CALLBACKS: it shares one with one order in 256 of its merchant's, and a search
+// reads those, up to the last that the leader has.
+func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	subject := events.CallbackSubject(string(order.Flow), order.Merchant, order.OrderID)
+	last, err := b.stream.GetLastMsgForSubject(ctx, subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read %s of %s: %w", subject, Callbacks, err)
+	case last.Time.Before(since):
+		return nil, nil
+	}
+	s := search{orderID: order.OrderID}
+	bucket := scan{js: b.js, stream: Callbacks, filter: subject, window: Window{Since: since}, lingers: heardLingers}
+	err = bucket.run(ctx, nil, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
+		if s.at >= last.Sequence {
+			return ErrStop
+		}
+		return nil
+	})
+	if err == nil && s.at < last.Sequence {
+		err = fmt.Errorf("read %s of %s: %w", subject, Callbacks, errCopyBehind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.newest, nil
+}
+
+// search looks for one order among the messages of a subject.
+type search struct {
+	orderID string
+	at      uint64 // sequence of the last message seen
+	newest  *reconcile.Heard
+}
+
+func (s *search) see(sequence uint64, stored time.Time, h nats.Header, body []byte) {
+	s.at = sequence
+	heard, err := heardOf(sequence, stored, h, body)
+	if err != nil || heard.Callback.OrderID != s.orderID || !heard.Callback.Final() {
+		return // unreadable ones are parked by who consumes them
+	}
+	if s.newest == nil || heard.StreamSequence >= s.newest.StreamSequence {
+		s.newest = &heard
+	}
+}
