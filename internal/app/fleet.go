@@ -38,6 +38,7 @@ type fleetDeps struct {
 	metrics   *workerMetrics
 	log       *zap.Logger
 	clock     func() time.Time
+	server    *stream.ServerClock // when turns of the sweep come
 }
 
 // member is what runs for one merchant.
@@ -66,6 +67,7 @@ func (f *fleet) run(intake, work context.Context, merchants *config.MerchantsSou
 	defer tick.Stop()
 	for intake.Err() == nil {
 		f.follow(intake, work, merchants.Current())
+		f.watchClock(intake)
 		_, stale := merchants.Stale()
 		f.watchDurables(intake, work, merchants.Current(), stale != nil)
 		select {

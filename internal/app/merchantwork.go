@@ -50,7 +50,7 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 		for _, tier := range sweep.Plan(f.cfg.Sweep.Delays, f.cfg.Sweep.LookBack) {
 			all = append(all, stream.NewSweepConsumer(stream.SweepConfig{
 				Merchant: MerchantFacts(m), Tier: tier, Durable: stream.Sweeper(m.ID, tier, f.cfg.Topology.AckWait),
-				Clock: f.clock, Verify: f.cfg.Topology.CheckInterval,
+				Clock: f.server.Now, Verify: f.cfg.Topology.CheckInterval,
 			}, f.js, processor, observer, f.log))
 		}
 	}

@@ -97,12 +97,16 @@ func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o O
 	if err != nil {
 		return nil, err
 	}
+	server, err := stream.NewServerClock(ctx, w.link.js, o.clock())
+	if err != nil {
+		return nil, err
+	}
 	w.metrics = newWorkerMetrics(w.admin.registry, w.log)
 	w.metrics.watchMerchants(w.merchants)
 	return newFleet(fleetDeps{
 		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders, callbacks: callbacks,
 		trail:   stream.NewTrailLog(w.link.nc, w.metrics.trailFailed),
-		metrics: w.metrics, log: w.log, clock: o.clock(),
+		metrics: w.metrics, log: w.log, clock: o.clock(), server: server,
 	}), nil
 }
 

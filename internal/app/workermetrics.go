@@ -32,6 +32,7 @@ type workerMetrics struct {
 	swept     *prometheus.CounterVec
 	fullness  *prometheus.GaugeVec
 	purges    prometheus.Counter
+	skew      prometheus.Gauge
 }
 
 func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
@@ -59,8 +60,11 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		purges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "settlehook_callbacks_purged_total", Help: "Callbacks that had ended in their place and were purged because CALLBACKS ran full.",
 		}),
+		skew: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "settlehook_clock_skew_seconds", Help: "By how much this machine's clock is ahead of the NATS server's.",
+		}),
 	}
-	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency, m.swept, m.fullness, m.purges)
+	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency, m.swept, m.fullness, m.purges, m.skew)
 	return m
 }
 
@@ -158,6 +162,10 @@ func (m *merchantMetrics) Swept(due reconcile.Due, res reconcile.Result, took ti
 		zap.String("merchant", m.id), zap.String("flow", string(due.Order.Flow)), zap.String("order_id", due.Order.OrderID),
 		zap.String("tier", due.Tier), zap.Time("due", due.Since), zap.Uint64("deliveries", due.Deliveries),
 	}, resultFields(res, took)...)
+	if res.Disposition == reconcile.Acknowledge && (res.Cause == "unfit" || res.Cause == "panic") {
+		m.log.Error("order left out of the sweep: a bug, or a registration that is none", fields...)
+		return
+	}
 	if res.Queries == 0 && !res.Emitted && (res.Err == nil || reconcile.NotAsked(res.Err)) {
 		m.log.Debug("order swept", fields...) // nothing was asked: the usual case
 		return

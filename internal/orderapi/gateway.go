@@ -109,7 +109,14 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 	asking, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
 	defer cancel()
 	begun := time.Now()
+	returned := false
+	defer func() {
+		if !returned {
+			g.breaker.RecordFailure() // a panic: the permit has to be used all the same
+		}
+	}()
 	order, err := g.client.QueryOrder(asking, orderID)
+	returned = true
 	answer, err := read(order, err)
 	var unavailable *reconcile.Unavailable
 	switch {

@@ -362,6 +362,30 @@ func TestQueryWaitsForTheRate(t *testing.T) {
 	})
 }
 
+// TestPanicGivesThePermitBack: one that is kept would leave the gateway alone for
+// ever.
+func TestPanicGivesThePermitBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, s, _ := newScripted(t, 1000)
+		g.breaker.HalfOpen()
+		client := g.client
+		g.client = panicking{}
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = g.Query(t.Context(), "o1")
+		}()
+		g.client = client
+		time.Sleep(pause + time.Second)
+		if _, err := g.Query(t.Context(), "o1"); err != nil || len(s.asked) != 1 {
+			t.Errorf("after the pause: %v, asked %d times", err, len(s.asked))
+		}
+	})
+}
+
+type panicking struct{}
+
+func (panicking) QueryOrder(context.Context, string) (gateway.Order, error) { panic("no such state") }
+
 // TestQueryTakesNoSlotFromADeadGateway: the rate is for questions.
 func TestQueryTakesNoSlotFromADeadGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -115,6 +115,22 @@ var situations = []situation{
 		want:  []string{"settled confirmed 1000.00", "reversed by_query 1000.00 supersedes " + idOf(events.OutcomeSettled)},
 	},
 	{
+		name: "look back: late success over a review", before: func(t *testing.T, w *reconciletest.World) {
+			w.Gateway.Says(reconciletest.OrderID, failedReply)
+			finish(t, worker(w, "before"), push(collectOrder, fail, "1000"))
+			later := push(collectOrder, succ, "1000")
+			later.StreamSequence = 2
+			finish(t, worker(w, "later"), later)
+		},
+		due: lookBack(collectOrder), says: paidReply,
+		steps: []reconciletest.Step{lastStep, claimStep, queryStep, newestStep, appendStep, appendStep, doneStep},
+		want: []string{
+			"failed confirmed 0.00", "review contradiction 0.00",
+			"settled late_success 1000.00 supersedes " + idOf(events.OutcomeFailed),
+			"resolved contradiction 0.00 by " + idOf(events.OutcomeSettled),
+		},
+	},
+	{
 		name: "sweep: a registration later than the event", before: func(t *testing.T, w *reconciletest.World) {
 			settledBeforeIt(t, w)
 			submit(t, w, collectOrder, "999")

@@ -160,6 +160,10 @@ const finishTimeout = 2 * time.Second
 // or no redelivery can help.
 func (w *work) fail(err error) {
 	w.res.Err = err
+	if cutOff(err) { // somebody else goes on
+		w.redeliver("cut_off", w.backoff(0))
+		return
+	}
 	if w.d.Stage != StageCallback {
 		w.failSweep(err)
 		return
@@ -185,6 +189,10 @@ func (w *work) fail(err error) {
 	}
 	w.redeliver(cause, max(after, w.backoffByDelivery()))
 }
+
+// cutOff: this process ends in the middle of its work. That says nothing about
+// the gateway or the ledger.
+func cutOff(err error) bool { return errors.Is(err, context.Canceled) }
 
 // givenUp: the callback is old, and was tried often enough. One that lay in the
 // stream while no worker ran is old at its first try.

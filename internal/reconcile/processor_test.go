@@ -213,7 +213,7 @@ func TestStopWhileWorking(t *testing.T) {
 	d := push(collectOrder, succ, "1000")
 	ctx, stop := contextEndingAt(t, reconciletest.StepQuery)
 	res, _ := w.Worker("stopped", 1, reconciletest.Config(), stop).Deliver(ctx, d)
-	if res.Disposition != reconcile.Redeliver || res.Cause != "unavailable" {
+	if res.Disposition != reconcile.Redeliver || res.Cause != "cut_off" {
 		t.Fatalf("stopped while asking: %+v", res)
 	}
 	if res := deliver(t, worker(w, "next"), d); res.Claim != reconcile.ClaimOwned || !res.Emitted {

@@ -40,7 +40,7 @@ type Result struct {
 	After       time.Duration // with Redeliver
 	// Cause names why: "done" (a repeat), "held", "undecided" (see Decision),
 	// "unavailable", "ledger", "unfit" (no event can be made of it), "expired" (too
-	// old to go on by itself).
+	// old to go on by itself), "cut_off" (the process ends).
 	Cause string
 	Err   error
 

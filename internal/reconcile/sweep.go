@@ -72,8 +72,13 @@ func (w *work) standing(ctx context.Context, sequence uint64) (ask bool, err err
 		if w.last.sequence() == sequence {
 			return true, nil
 		}
+		// It may have been superseded by this look-back, which did not live to
+		// answer the reviews that stood in for the new outcome.
 		w.res.Cause = "superseded"
-		return false, nil
+		if w.last == nil {
+			return false, nil // the ledger is another one than when it was told
+		}
+		return false, w.closeReviews(ctx, *w.last)
 	}
 	submitted, err := w.orders.Submitted(ctx, merchant, orderID)
 	switch {
@@ -119,7 +124,8 @@ func answerBehind(p events.Payment) Answer {
 // sweep asks.
 func (w *work) unanswered(err error) bool {
 	var unavailable *Unavailable
-	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && !unavailable.NotAsked && unavailable.Cause != CauseRate && w.givenUp()
+	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && !unavailable.NotAsked && unavailable.Cause != CauseRate &&
+		!cutOff(err) && w.givenUp()
 }
 
 // giveUp puts an order before a person whose gateway never answered.
@@ -157,7 +163,9 @@ func (w *work) failSweep(err error) {
 	case errors.As(err, &unavailable):
 		w.redeliver("unavailable", max(unavailable.After, w.backoffByDelivery()))
 	case errors.As(err, &unfit):
-		w.redeliver("unfit", w.cfg.RetryMax)
+		// Nothing will make an event of it, and enough of them would take every
+		// place of the tier.
+		w.res.Disposition, w.res.Cause = Acknowledge, "unfit"
 	default:
 		w.redeliver("ledger", w.backoffByDelivery())
 	}

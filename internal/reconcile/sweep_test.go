@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -103,6 +104,41 @@ func TestUnreachableGatewayPassesOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCutOffSaysNothing: a worker that ends while it asks leaves order and
+// callback to the next one, however old they are.
+func TestCutOffSaysNothing(t *testing.T) {
+	ended := reconciletest.Reply{Err: &reconcile.Unavailable{Cause: "transport", Err: context.Canceled}}
+	for _, stage := range []reconcile.Stage{reconcile.StageTier, reconcile.StageLastTier} {
+		w := reconciletest.NewWorld()
+		submit(t, w, collectOrder, "1000")
+		w.Gateway.Says(reconciletest.OrderID, ended)
+		w.Clock.Advance(10 * reconciletest.Config().ParkAfter)
+		due := turn(collectOrder, stage)
+		due.Deliveries = 100
+		expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "cut_off")
+		d := push(collectOrder, succ, "1000")
+		d.Deliveries = 100
+		if res := deliver(t, worker(w, "callback"), d); res.Disposition != reconcile.Redeliver || res.Cause != "cut_off" {
+			t.Errorf("callback: %s %q", res.Disposition, res.Cause)
+		}
+		holds(t, w)
+	}
+}
+
+// TestUnfitOrderIsLeftOut: enough of them would take every place of a tier.
+func TestUnfitOrderIsLeftOut(t *testing.T) {
+	w := reconciletest.NewWorld()
+	submit(t, w, collectOrder, "1000")
+	w.Gateway.Says(reconciletest.OrderID, paidReply)
+	due := turn(collectOrder, reconcile.StageLastTier)
+	due.Merchant.Currency = "no currency"
+	res := sweepOnce(t, w, due)
+	if expectTurn(t, res, reconcile.Acknowledge, "unfit"); res.Err == nil {
+		t.Error("nobody hears why")
+	}
+	holds(t, w)
 }
 
 // TestSweepWaitsForTheRate: waiting for a turn in the rate says nothing about

@@ -130,16 +130,22 @@ func (s *SweepConsumer) settle(work context.Context, m jetstream.Msg, res reconc
 	}
 }
 
-// panicPause keeps an order that makes the processor panic from doing so without
-// pause. It is not left out: it may be about money.
-const panicPause = 10 * time.Minute
+// An order that makes the processor panic does so again after a pause: it may be
+// about money. It does not for ever, since 64 of its kind take every place.
+const (
+	panicPause = 10 * time.Minute
+	panicsMost = 144 // a day's
+)
 
 func (s *SweepConsumer) process(work context.Context, msg sweep.Message) (due reconcile.Due, res reconcile.Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic on an order in the sweep", zap.Any("panic", p), zap.String("order_id", msg.Order.OrderID), zap.Stack("stack"))
-			due.Order, due.Tier = msg.Order, s.cfg.Tier.Name
+			due.Order, due.Tier, due.Deliveries = msg.Order, s.cfg.Tier.Name, msg.Deliveries
 			res = reconcile.Result{Disposition: reconcile.Redeliver, Cause: "panic", After: panicPause, Err: fmt.Errorf("panic: %v", p)}
+			if s.cfg.Tier.Stage == reconcile.StageTier || msg.Deliveries > panicsMost {
+				res.Disposition = reconcile.Acknowledge // the next tier looks, or nobody any more
+			}
 		}
 	}()
 	return s.cfg.Tier.Handle(work, s.processor, s.cfg.Merchant, msg, s.cfg.Clock())

@@ -183,6 +183,30 @@ func TestSweeperTakesUpAgain(t *testing.T) {
 	})
 }
 
+// TestSweeperEndsWithPanics: an order that makes the processor panic is left to
+// the next tier, and by the last one after a day.
+func TestSweeperEndsWithPanics(t *testing.T) {
+	tiers := sweep.Plan([]time.Duration{time.Hour, 2 * time.Hour}, time.Hour)
+	l := sweepLog{answers: func(reconcile.Due) reconcile.Result { panic("no such state") }}
+	for _, tt := range []struct {
+		tier       sweep.Tier
+		deliveries uint64
+		want       reconcile.Disposition
+	}{
+		{tiers[0], 1, reconcile.Acknowledge},
+		{tiers[1], panicsMost, reconcile.Redeliver},
+		{tiers[1], panicsMost + 1, reconcile.Acknowledge},
+	} {
+		s := NewSweepConsumer(SweepConfig{
+			Tier: tt.tier, Clock: func() time.Time { return reconciletest.Start.Add(tt.tier.Delay) },
+		}, nil, &l, &l, zap.NewNop())
+		due, res := s.process(t.Context(), sweep.Message{Order: collectOrder("A1"), Stored: reconciletest.Start, Deliveries: tt.deliveries})
+		if res.Disposition != tt.want || res.Cause != "panic" || res.Err == nil || due.Order.OrderID != "A1" {
+			t.Errorf("tier %s, delivery %d: %+v", tt.tier.Name, tt.deliveries, res)
+		}
+	}
+}
+
 // TestSweeperRefusesWeakenedDurable: a durable that would forget orders is not
 // worked with.
 func TestSweeperRefusesWeakenedDurable(t *testing.T) {
