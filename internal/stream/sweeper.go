@@ -49,10 +49,11 @@ func NewSweepConsumer(cfg SweepConfig, js jetstream.JetStream, p sweep.Processor
 	}
 }
 
-// How a tier pulls: a handful at once, since most go back to wait for their
-// turn, and the rest wait for the rate.
+// How a tier pulls: some at once, since a turn is mostly waiting, for the
+// streams' leaders, the gateway or the rate. Four workers take all the places
+// there are.
 const (
-	sweepInFlight  = 4
+	sweepInFlight  = sweepAckPending / 4
 	sweepHeartbeat = 5 * time.Second
 )
 

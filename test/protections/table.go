@@ -197,6 +197,11 @@ var protections = []protection{
 		tests: []test{{pkg: "internal/reconcile", name: "TestEachOutcomeIsLookedBackAt"}},
 	},
 	{
+		name:  "callbacks are heard before the sweep tells",
+		edits: []edit{{"internal/reconcile/heard.go", `if h != nil && c.news(h.Callback) {`, `if h != nil && c.heard == false {`}},
+		tests: []test{{pkg: "internal/reconcile", name: "TestSweepDoesNotPassOverACallback"}, histories},
+	},
+	{
 		name:  "a reversal in review stays",
 		edits: []edit{{"internal/reconcile/reason.go", `cb != nil && cb.Reverse && o != events.OutcomeReversed`, `cb != nil && o == ""`}},
 		tests: []test{{pkg: "internal/reconcile", name: "TestReversalInReviewStays"}, histories},
