@@ -17,6 +17,9 @@ import (
 // included.
 const verifyTimeout = 30 * time.Second
 
+// leastVerifyTimeout bounds one that is to be over by the next.
+const leastVerifyTimeout = 5 * time.Second
+
 func verifyTopology(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	return verifyWithin(ctx, verifyTimeout, js, t)
 }
@@ -39,7 +42,7 @@ func watchTopology(ctx context.Context, js jetstream.JetStream, t config.Topolog
 			return nil
 		case <-tick.C:
 		}
-		err := verifyWithin(ctx, min(t.CheckInterval, verifyTimeout), js, t)
+		err := verifyWithin(ctx, min(max(t.CheckInterval, leastVerifyTimeout), verifyTimeout), js, t)
 		var broken *stream.TopologyError
 		switch {
 		case errors.As(err, &broken):

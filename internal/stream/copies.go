@@ -124,22 +124,26 @@ func (w *CopyWatch) consumer(ctx context.Context, s jetstream.Stream, d Durable)
 	if err != nil {
 		return nil, err
 	}
-	before, was := w.blind[d]
-	if seq == 0 || info.Cluster == nil {
-		delete(w.blind, d)
+	if info.Cluster == nil || !w.again(d, blindness{info.Cluster.Leader, seq}) {
 		return nil, nil
 	}
-	now := blindness{info.Cluster.Leader, seq}
-	w.blind[d] = now
-	if !was || now != before {
-		return nil, nil // it was stored a moment ago
-	}
-	delete(w.blind, d)
-	leader := s.CachedInfo().Cluster.Leader
 	return &Unaware{
-		Stream: d.Stream, Consumer: d.Name, Leader: now.leader, Sequence: seq,
-		MoveErr: stepDown(ctx, w.js, d.Stream, d.Name, leader),
+		Stream: d.Stream, Consumer: d.Name, Leader: info.Cluster.Leader, Sequence: seq,
+		MoveErr: stepDown(ctx, w.js, d.Stream, d.Name, s.CachedInfo().Cluster.Leader),
 	}, nil
+}
+
+// again reports whether a consumer does not know of the same message as in the
+// round before, under the same leader. What it sees for the first time may have
+// been stored a moment ago.
+func (w *CopyWatch) again(d Durable, now blindness) bool {
+	before, was := w.blind[d]
+	if now.sequence == 0 || was && now == before {
+		delete(w.blind, d)
+		return now.sequence != 0
+	}
+	w.blind[d] = now
+	return false
 }
 
 // forget drops what is not watched any more.

@@ -15,7 +15,6 @@ import (
 
 // CallbackBook is the CALLBACKS stream as the sweep looks an order up in it.
 type CallbackBook struct {
-	js      jetstream.JetStream
 	stream  jetstream.Stream
 	timeout time.Duration
 }
@@ -24,15 +23,19 @@ var _ reconcile.Callbacks = (*CallbackBook)(nil)
 
 // OpenCallbacks returns the stored callbacks; timeout bounds each operation.
 func OpenCallbacks(ctx context.Context, js jetstream.JetStream, timeout time.Duration) (*CallbackBook, error) {
-	s, err := js.Stream(ctx, Callbacks)
+	s, err := openStream(ctx, js, Callbacks)
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", Callbacks, err)
+		return nil, err
 	}
-	return &CallbackBook{js: js, stream: s, timeout: timeout}, nil
+	return &CallbackBook{stream: s, timeout: timeout}, nil
 }
 
-// heardLingers is how long the server keeps a search's consumer.
-const heardLingers = 5 * time.Second
+// What a search reads at a time, and how long the server keeps its consumer: a
+// worker may not remove consumers.
+const (
+	searchBatch   = 256
+	searchLingers = 5 * time.Second
+)
 
 // errCopyBehind says that a search was given less than the stream's leader has:
 // the copy that it read is behind.
@@ -55,21 +58,42 @@ func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since tim
 		return nil, nil
 	}
 	s := search{orderID: order.OrderID}
-	bucket := scan{js: b.js, stream: Callbacks, filter: subject, window: Window{Since: since}, lingers: heardLingers}
-	err = bucket.run(ctx, nil, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
-		if s.at >= last.Sequence {
-			return ErrStop
-		}
-		return nil
-	})
-	if err == nil && s.at < last.Sequence {
-		err = fmt.Errorf("read %s of %s: %w", subject, Callbacks, errCopyBehind)
-	}
-	if err != nil {
-		return nil, err
+	if err := b.read(ctx, subject, since, last.Sequence, &s); err != nil {
+		return nil, fmt.Errorf("read %s of %s: %w", subject, Callbacks, err)
 	}
 	return s.newest, nil
+}
+
+// read shows a search the messages of a subject up to the last one.
+func (b *CallbackBook) read(ctx context.Context, subject string, since time.Time, last uint64, s *search) error {
+	c, err := b.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: searchLingers,
+	})
+	if err != nil {
+		return err
+	}
+	for left := c.CachedInfo().NumPending; s.at < last; {
+		if left == 0 {
+			return errCopyBehind
+		}
+		batch, err := c.Fetch(int(min(left, searchBatch)), jetstream.FetchContext(ctx))
+		if err != nil {
+			return err
+		}
+		for m := range batch.Messages() {
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
+			left--
+		}
+		if err := batch.Error(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // search looks for one order among the messages of a subject.

@@ -24,7 +24,7 @@ const (
 )
 
 // ask asks the JetStream API until there is an answer that another leader would
-// not change, or ctx ends. It is for questions, which may be asked twice.
+// not change, or ctx ends. It is for questions, and for what may be done twice.
 func ask[T any](ctx context.Context, question func(context.Context) (T, error)) (T, error) {
 	for patience := firstPatience; ; patience = min(2*patience, mostPatience) {
 		once, cancel := context.WithTimeout(ctx, patience)
@@ -44,7 +44,8 @@ func ask[T any](ctx context.Context, question func(context.Context) (T, error)) 
 func leaderless(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.Code == http.StatusServiceUnavailable
+		return api.Code == http.StatusServiceUnavailable &&
+			api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabled && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 	}
 	for _, passing := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrReconnectBufExceeded, nats.ErrDisconnected, nats.ErrConnectionReconnecting,

@@ -83,9 +83,15 @@ func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) 
 	for info := range list.Info() {
 		if merchant, ours := strings.CutPrefix(info.Name, reconcilerPrefix); ours {
 			delete(waiting, merchant)
-			durables = append(durables, sweep.Progress{
-				AckFloor: info.AckFloor.Stream, Idle: info.NumPending == 0 && info.NumAckPending == 0,
-			})
+			idle := info.NumPending == 0 && info.NumAckPending == 0
+			if idle {
+				missed, err := unaware(ctx, s, info)
+				if err != nil {
+					return 0, err
+				}
+				idle = missed == 0
+			}
+			durables = append(durables, sweep.Progress{AckFloor: info.AckFloor.Stream, Idle: idle})
 		}
 	}
 	if err := list.Err(); err != nil {

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +27,6 @@ type scan struct {
 	filter      string
 	window      Window
 	headersOnly bool
-	lingers     time.Duration // the server keeps the consumer so long after the last pull; 0: a minute
 }
 
 const (
@@ -43,7 +41,7 @@ func (s scan) run(ctx context.Context, before func(total uint64), each func(jets
 	if err != nil {
 		return fmt.Errorf("open stream %s: %w", s.stream, err)
 	}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{s.filter}, HeadersOnly: s.headersOnly, InactiveThreshold: cmp.Or(s.lingers, time.Minute)}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{s.filter}, HeadersOnly: s.headersOnly, InactiveThreshold: time.Minute}
 	if !s.window.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &s.window.Since
 	}

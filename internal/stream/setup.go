@@ -15,11 +15,19 @@ import (
 // field that the server can't change (storage, retention) is an error.
 func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	for _, c := range Declare(t) {
-		if _, err := js.CreateOrUpdateStream(ctx, complete(c, t.Replicas)); err != nil {
+		if err := setupStream(ctx, js, complete(c, t.Replicas)); err != nil {
 			return fmt.Errorf("set up stream %s: %w", c.Name, hint(err))
 		}
 	}
 	return nil
+}
+
+// setupStream waits for a leader, as a new cluster has none for a moment.
+func setupStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	_, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.CreateOrUpdateStream(ctx, c) })
+	return err
 }
 
 // codeNotClustered is the server's code for replicas where there is one server.
@@ -45,7 +53,11 @@ func SetupSweeper(ctx context.Context, js jetstream.JetStream, want SweepDurable
 }
 
 func setupDurable(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig) error {
-	if _, err := js.CreateOrUpdateConsumer(ctx, stream, want); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	if _, err := ask(ctx, func(ctx context.Context) (jetstream.Consumer, error) {
+		return js.CreateOrUpdateConsumer(ctx, stream, want)
+	}); err != nil {
 		return fmt.Errorf("set up consumer %s: %w", want.Durable, err)
 	}
 	return nil

@@ -63,6 +63,7 @@ func TestSetupIsIdempotent(t *testing.T) {
 func TestSetupMends(t *testing.T) {
 	b := newStreams(t)
 	weaken(t, b, Payments, func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour; c.Duplicates = time.Minute })
+	weaken(t, b, Callbacks, func(c *jetstream.StreamConfig) { c.Compression = jetstream.S2Compression })
 	if err := Setup(within(t), b.js, topology()); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +157,7 @@ func TestVerifyNamesWhatALiveUpdateBroke(t *testing.T) {
 		{"callbacks forgotten early", Callbacks, func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, []string{"max_age"}},
 		{"parked outlives the ledger", Parked, func(c *jetstream.StreamConfig) { c.MaxAge = 0 }, []string{"max_age"}},
 		{"a shorter window", Callbacks, func(c *jetstream.StreamConfig) { c.Duplicates = time.Second }, []string{"duplicate_window"}},
+		{"compressed", Callbacks, func(c *jetstream.StreamConfig) { c.Compression = jetstream.S2Compression }, []string{"compression"}},
 		{"a shorter window", Parked, func(c *jetstream.StreamConfig) { c.Duplicates = time.Second }, []string{"duplicate_window"}},
 
 		{"a ledger for ever", Payments, func(c *jetstream.StreamConfig) { c.MaxAge = 0 }, nil},

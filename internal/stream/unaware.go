@@ -68,7 +68,7 @@ func stepDown(ctx context.Context, js jetstream.JetStream, stream, consumer, pre
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostPatience)
 	defer cancel()
-	m, err := js.Conn().RequestWithContext(ctx, js.Options().APIPrefix+"CONSUMER.LEADER.STEPDOWN."+stream+"."+consumer, body)
+	m, err := js.Conn().RequestWithContext(ctx, jetstream.DefaultAPIPrefix+"CONSUMER.LEADER.STEPDOWN."+stream+"."+consumer, body)
 	if err != nil {
 		return fmt.Errorf("move the leader of %s: %w", consumer, err)
 	}

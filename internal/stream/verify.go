@@ -74,6 +74,7 @@ func verifyStream(want, got jetstream.StreamConfig) []error {
 		{"allow_direct", false, got.AllowDirect, "a read might come from a replica that lags behind the leader"},
 		{"allow_rollup_hdrs", false, got.AllowRollup, "one message could remove others"},
 		{"allow_msg_ttl", false, got.AllowMsgTTL, "messages could vanish early"},
+		{"compression", want.Compression, got.Compression, "a copy may become unreadable when its server restarts"},
 		{"persist_mode", jetstream.DefaultPersistMode, got.PersistMode, "acknowledged messages would be lost in a crash"},
 		{"subject_transform", "none", present(got.SubjectTransform != nil), "messages would land elsewhere"},
 		{"mirror", "none", present(got.Mirror != nil), "nothing could be published"},

@@ -64,19 +64,21 @@ func NATSCluster(t testing.TB) NATSServers {
 	t.Helper()
 	const size = 3
 	binary := Binary(t, "nats-server")
-	clients, routes, dirs := make([]string, size), make([]string, size), make([]string, size)
+	clients, routes, monitors, dirs := make([]string, size), make([]string, size), make([]string, size), make([]string, size)
 	for i := range size {
-		clients[i], routes[i], dirs[i] = FreeAddr(t), FreeAddr(t), t.TempDir()
+		clients[i], routes[i], monitors[i], dirs[i] = FreeAddr(t), FreeAddr(t), FreeAddr(t), t.TempDir()
 	}
 	list := "[nats://" + strings.Join(routes, ", nats://") + "]"
 	servers := make(NATSServers, size)
 	for i := range size {
 		servers[i] = newProcess(t, clients[i], func() *exec.Cmd {
-			cmd := exec.Command(binary, "-c", natsConf("nats-server.conf"))
+			_, monitor, _ := net.SplitHostPort(monitors[i])
+			cmd := exec.Command(binary, "-c", natsConf("nats-server.conf"), "-m", monitor)
 			cmd.Env = append(passwords(), "NATS_SERVER_NAME=nats-"+fmt.Sprint(i), "NATS_LISTEN="+clients[i],
 				"NATS_STORE_DIR="+dirs[i], "NATS_CLUSTER_LISTEN="+routes[i], "NATS_ROUTES="+list)
 			return cmd
 		})
+		servers[i].Monitor = monitors[i]
 	}
 	return servers
 }

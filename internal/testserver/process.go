@@ -16,6 +16,9 @@ import (
 type Process struct {
 	Name string // of the binary
 	Addr string // host:port on loopback
+	// Monitor is where a server of a cluster says how it is, host:port; empty for
+	// the others.
+	Monitor string
 
 	t       testing.TB
 	start   func() *exec.Cmd

@@ -2,10 +2,9 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
@@ -31,53 +30,18 @@ func (r *rig) leader(name string) (leader *testserver.Process) {
 // Under load a copy is never quite as far as its leader.
 func (r *rig) current() bool { return r.copied(1000) }
 
-// stuckAfter is how long a copy may be without a word from its leader before
-// its server is restarted, as an operator would whom the alarm calls.
-const stuckAfter = 30 * time.Second
-
-// level waits until all copies of all streams have what their leaders have. A
-// consumer knows of no more than what its server's copy has: one that is stuck
-// delivers nothing, and says that nothing is pending. It returns the servers
-// that had to be restarted for it.
-func (r *rig) level() (restarted []string) {
+// proven restarts every server, and waits until all copies of all streams are
+// the same by what each server says itself: a copy that can't be read shows when
+// its server starts again, and one that does not follow shows here, while the
+// cluster calls it current.
+func (r *rig) proven() {
 	r.t.Helper()
-	since := time.Now()
-	r.await("all copies are level", func() bool {
-		if r.copied(0) {
-			return true
-		}
-		if time.Since(since) < stuckAfter {
-			return false
-		}
-		for name, peer := range r.stuck() {
-			r.t.Logf("the copy of %s on %s is stuck: %+v\n%s", name, peer.Name, peer, r.nats.Named(peer.Name).Output())
-			restarted = append(restarted, name+" on "+peer.Name)
-			r.nats.Named(peer.Name).End(syscall.SIGTERM)
-			r.nats.Named(peer.Name).Start()
-			break
-		}
-		since = time.Now()
-		return false
-	}, r.backlog)
-	return restarted
-}
-
-// stuck are copies that are behind and do not hear from their leader although
-// their server is there, one for each stream.
-func (r *rig) stuck() map[string]*jetstream.PeerInfo {
-	all := map[string]*jetstream.PeerInfo{}
-	for _, name := range streams {
-		s, err := r.js.Stream(r.t.Context(), name)
-		if err != nil || s.CachedInfo().Cluster == nil {
-			continue
-		}
-		for _, peer := range s.CachedInfo().Cluster.Replicas {
-			if !peer.Offline && peer.Active > stuckAfter/2 && peer.Lag > 0 {
-				all[name] = peer
-			}
-		}
+	r.await("all copies are the same", r.same, r.backlog)
+	for i, p := range r.nats {
+		p.End(syscall.SIGTERM)
+		p.Start()
+		r.await(fmt.Sprintf("all copies are the same after nats-%d started again", i), r.same, r.backlog, p.Output)
 	}
-	return all
 }
 
 var streams = []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail, stream.Parked, stream.Quarantine}

@@ -147,6 +147,7 @@ func TestPermissions(t *testing.T) {
 		x.mayNot("remove PAYMENTS", x.request("$JS.API.STREAM.DELETE.PAYMENTS", ""))
 		x.mayNot("make a stream", x.request("$JS.API.STREAM.CREATE.OTHER", "{}"))
 		x.mayNot("remove a consumer", x.request("$JS.API.CONSUMER.DELETE.CALLBACKS.reconciler-load0", ""))
+		x.mayNot("move a stream", x.request("$JS.API.STREAM.LEADER.STEPDOWN.PAYMENTS", ""))
 		x.mayNot("store a callback", x.publish("callbacks.v1.collect.load0.ff"))
 		x.mayNot("register an order", x.publish("orders.v1.submitted.collect.load0.X"))
 		x.mayNot("listen to payments", x.subscribe("payments.v1.>"))

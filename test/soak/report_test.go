@@ -29,7 +29,6 @@ type report struct {
 	told            map[string]int
 	lost, doubled   int
 	wrong, open     int
-	stuck           []string
 	service         service
 	loaded, took    time.Duration
 }
@@ -39,7 +38,7 @@ func newReport(name string, s size, g *loadGateway, c *chaos, a *audit, loaded, 
 		name: name, seed: s.seed, rounds: c.all, kills: c.kills, stops: c.stops, done: c.done,
 		pushes: g.pushes.Load(), taken: g.taken.Load(), stored: a.stored, orders: a.orders, events: a.events,
 		queries: g.queries.Load(), giveUp: g.lost.Load(), told: a.told,
-		lost: len(a.faults[ledgercheck.Lost]), doubled: len(a.faults[ledgercheck.Doubled]), wrong: len(a.faults[ledgercheck.Wrong]), open: a.open, stuck: a.stuck,
+		lost: len(a.faults[ledgercheck.Lost]), doubled: len(a.faults[ledgercheck.Doubled]), wrong: len(a.faults[ledgercheck.Wrong]), open: a.open,
 		service: service{longest: g.service.longest, total: g.service.total, gaps: g.service.gaps}, loaded: loaded, took: took,
 	}
 }
@@ -59,14 +58,14 @@ func (r *report) log(t *testing.T) {
 // columns of the table in docs/reliability.md.
 var columns = []string{
 	"run", "date", "versions", "seed", "rounds", "kills", "stops", "flushes", "pushes", "callbacks answered success", "stored",
-	"orders", "events", "lost", "doubled", "wrong", "open for the sweep", "stuck copies", "load", "without service: total, gaps, longest",
+	"orders", "events", "lost", "doubled", "wrong", "open for the sweep", "load", "without service: total, gaps, longest",
 }
 
 func (r *report) cells() []string {
 	n := func(v any) string { return fmt.Sprint(v) }
 	return []string{
 		r.name, time.Now().UTC().Format("2006-01-02"), versions(), n(r.seed), n(r.rounds), n(r.kills), n(r.stops), n(r.done["flush redis"]),
-		n(r.pushes), n(r.taken), n(r.stored), n(r.orders), n(r.events), n(r.lost), n(r.doubled), n(r.wrong), n(r.open), n(len(r.stuck)),
+		n(r.pushes), n(r.taken), n(r.stored), n(r.orders), n(r.events), n(r.lost), n(r.doubled), n(r.wrong), n(r.open),
 		fmt.Sprintf("%s at %.0f/s", r.loaded.Round(time.Second), float64(r.taken)/r.loaded.Seconds()),
 		fmt.Sprintf("%s, %d, %s", r.service.total.Round(100*time.Millisecond), r.service.gaps, r.service.longest.Round(100*time.Millisecond)),
 	}

@@ -51,7 +51,8 @@ type rig struct {
 	js        jetstream.JetStream // may read everything
 	nc        *nats.Conn
 	book      *orders.Book
-	flush     *redis.Client // of the first Redis
+	flush     *redis.Client    // of the first Redis
+	said      map[durable]bool // consumers that did not know of a message, for the log
 }
 
 // plan says what kind of installation a rig is.
@@ -73,7 +74,7 @@ const patience = 3 * time.Minute
 
 func newRig(t *testing.T, p plan) *rig {
 	t.Helper()
-	r := &rig{t: t, redis: p.redis}
+	r := &rig{t: t, redis: p.redis, said: map[durable]bool{}}
 	natsURL := func(role, _ string) string { return r.nats.URL(role) }
 	if p.cluster {
 		r.nats = testserver.NATSCluster(t)

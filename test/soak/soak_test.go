@@ -54,6 +54,18 @@ func (r *report) publish(t *testing.T) {
 	}
 }
 
+// TestSeededCluster is TestCluster by SOAK_SEED, with either kind of Redis and
+// more that goes wrong.
+func TestSeededCluster(t *testing.T) {
+	for name, sentinel := range map[string]bool{"redis sentinel": true, "redis cluster": false} {
+		t.Run(name, func(t *testing.T) {
+			s := size{duration: 15 * time.Second, acts: 12, kills: 6, rate: 50, seed: uint64(setting(t, "SOAK_SEED", int(time.Now().Unix())))}
+			t.Logf("seed %d", s.seed)
+			clusterRun(t, name, clusterPlan(t, sentinel), s)
+		})
+	}
+}
+
 // TestSoak is the long run on single servers.
 func TestSoak(t *testing.T) {
 	// A million callbacks need more room than the defaults reserve.
