@@ -43,12 +43,13 @@ var errCopyBehind = errors.New("the copy of the stream that was read is behind i
 
 // Newest implements reconcile.Callbacks. An order has no subject of its own in
 // CALLBACKS: it shares one with one order in 256 of its merchant's, and a search
-// reads those, up to the last that the leader has.
+// reads those, up to the last that the leader has. That may be many: ctx bounds
+// the whole of it.
 func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
 	subject := events.CallbackSubject(string(order.Flow), order.Merchant, order.OrderID)
-	last, err := b.stream.GetLastMsgForSubject(ctx, subject)
+	asking, cancel := context.WithTimeout(ctx, b.timeout)
+	last, err := b.stream.GetLastMsgForSubject(asking, subject)
+	cancel()
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return nil, nil
@@ -66,10 +67,12 @@ func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since tim
 
 // read shows a search the messages of a subject up to the last one.
 func (b *CallbackBook) read(ctx context.Context, subject string, since time.Time, last uint64, s *search) error {
-	c, err := b.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	asking, cancel := context.WithTimeout(ctx, b.timeout)
+	c, err := b.stream.CreateConsumer(asking, jetstream.ConsumerConfig{
 		FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: searchLingers,
 	})
+	cancel()
 	if err != nil {
 		return err
 	}
@@ -77,23 +80,38 @@ func (b *CallbackBook) read(ctx context.Context, subject string, since time.Time
 		if left == 0 {
 			return errCopyBehind
 		}
-		batch, err := c.Fetch(int(min(left, searchBatch)), jetstream.FetchContext(ctx))
+		got, err := b.fetch(ctx, c, int(min(left, searchBatch)), s)
 		if err != nil {
 			return err
 		}
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
-			left--
-		}
-		if err := batch.Error(); err != nil {
-			return err
-		}
+		left -= got
 	}
 	return nil
+}
+
+// fetch shows a search the next n messages.
+func (b *CallbackBook) fetch(ctx context.Context, c jetstream.Consumer, n int, s *search) (got uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
+	if err != nil {
+		return 0, err
+	}
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
+		if err != nil {
+			return got, err
+		}
+		s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
+		got++
+	}
+	if err := batch.Error(); err != nil {
+		return got, err
+	}
+	if got == 0 {
+		return 0, errCopyBehind // it has them, and does not bring them
+	}
+	return got, nil
 }
 
 // search looks for one order among the messages of a subject.

@@ -72,3 +72,26 @@ func TestSearchSkipsWhatIsUnreadable(t *testing.T) {
 		t.Errorf("found %+v, %v; want %d", got, err, kept)
 	}
 }
+
+// BenchmarkSearch looks for an order among 2,000 callbacks on its subject: half a
+// million of a merchant's.
+func BenchmarkSearch(b *testing.B) {
+	js := newStreams(b).js
+	book, err := OpenCallbacks(within(b), js, patience)
+	if err != nil {
+		b.Fatal(err)
+	}
+	order := reconciletest.Order(events.FlowCollect, reconciletest.OrderID)
+	cb := reconciletest.Says(order, callback.Success, "1000")
+	callbackBook{book, js}.Keep(b, order, cb, 0)
+	others := cb
+	others.OrderID = "another of this subject"
+	for range 2000 {
+		callbackBook{book, js}.Keep(b, order, others, 0)
+	}
+	for b.Loop() {
+		if h, err := book.Newest(b.Context(), order, time.Time{}); err != nil || h == nil {
+			b.Fatal(h, err)
+		}
+	}
+}

@@ -290,3 +290,25 @@ func TestAckPending(t *testing.T) {
 		}
 	}
 }
+
+// TestConsumersAreNotBounded: five durables for each merchant, and those of the
+// searches, are more than a server's default allows. Streams from before are
+// changed.
+func TestConsumersAreNotBounded(t *testing.T) {
+	b := newBench(t)
+	for _, c := range Declare(topology()) {
+		c = complete(c, 1)
+		c.MaxConsumers = -1
+		if _, err := b.js.CreateStream(within(t), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Setup(within(t), b.js, topology()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1001 {
+		if _, err := b.js.CreateConsumer(within(t), Orders, jetstream.ConsumerConfig{MemoryStorage: true, InactiveThreshold: time.Minute}); err != nil {
+			t.Fatalf("consumer %d: %v", i, err)
+		}
+	}
+}

@@ -73,6 +73,11 @@ func Declare(t config.Topology) []jetstream.StreamConfig {
 	}
 }
 
+// mostConsumers is no bound, but has to be said: nats-server 2.15.2 takes -1 for
+// its default of 1,000 a stream, which the sweep's durables of 200 merchants would
+// use up.
+const mostConsumers = 1 << 20
+
 // complete fills in what all streams share, and the server's defaults, so that
 // a declared configuration can be compared with a real one.
 func complete(c jetstream.StreamConfig, replicas int) jetstream.StreamConfig {
@@ -84,7 +89,8 @@ func complete(c jetstream.StreamConfig, replicas int) jetstream.StreamConfig {
 	// following, and consumers that this server leads deliver nothing of it.
 	c.Compression = jetstream.NoCompression
 	c.Replicas = replicas
-	c.MaxConsumers, c.MaxMsgs, c.MaxMsgSize = -1, -1, -1
+	c.MaxConsumers = mostConsumers
+	c.MaxMsgs, c.MaxMsgSize = -1, -1
 	if c.MaxMsgsPerSubject == 0 {
 		c.MaxMsgsPerSubject = -1
 	}
