@@ -16,13 +16,13 @@ const skewed = 2 * time.Second
 func (f *fleet) watchClock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.NATS.PublishTimeout)
 	defer cancel()
-	ahead, err := f.server.Measure(ctx)
+	skew, err := f.server.Measure(ctx)
 	if err != nil {
 		return // the next round measures again
 	}
-	f.metrics.skew.Set(ahead.Seconds())
-	if ahead.Abs() > skewed {
+	f.metrics.skew.Set(skew.Ahead.Seconds())
+	if skew.Beyond(skewed) {
 		f.log.Error("the clock of this machine and that of the NATS server differ; synchronise both (NTP), since booking dates come from this one",
-			zap.Duration("ahead", ahead))
+			zap.Duration("ahead", skew.Ahead), zap.Duration("give_or_take", skew.GiveOrTake))
 	}
 }

@@ -64,7 +64,9 @@ func (w *Worker) watchCopies(ctx context.Context) error {
 		metrics.show(copies)
 		w.sayCopies(copies)
 		for _, u := range unaware {
-			metrics.unaware.WithLabelValues(u.Stream).Inc()
+			if u.MoveErr == nil {
+				metrics.unaware.WithLabelValues(u.Stream).Inc()
+			}
 			w.sayUnaware(u)
 		}
 		select {

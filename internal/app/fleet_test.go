@@ -36,8 +36,16 @@ func newTestFleet(s *site, clock func() time.Time) *fleet {
 		s.t.Fatal(err)
 	}
 	metrics := newWorkerMetrics(prometheus.NewRegistry(), s.log)
+	callbacks, err := stream.OpenCallbacks(s.t.Context(), s.js, cfg.NATS.PublishTimeout)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server, err := stream.NewServerClock(s.t.Context(), s.js, clock)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	return newFleet(fleetDeps{
-		cfg: cfg, js: s.js, redis: client, ledger: ledger, orders: orders,
+		cfg: cfg, js: s.js, redis: client, ledger: ledger, orders: orders, callbacks: callbacks, server: server,
 		trail: stream.NewTrailLog(s.js.Conn(), metrics.trailFailed), metrics: metrics, log: s.log, clock: clock,
 	})
 }

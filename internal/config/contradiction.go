@@ -46,10 +46,10 @@ func checkReconciling(fs *faults, cfg *Worker) {
 			formatDuration(cfg.Topology.CallbacksMaxAge))
 	}
 	if n := len(cfg.Sweep.Delays); n > 0 {
-		if last := cfg.Sweep.Delays[n-1]; last+r.ParkAfter >= cfg.Topology.PaymentsMaxAge {
+		if last := cfg.Sweep.Delays[n-1]; last+r.ParkAfter >= cfg.Topology.CallbacksMaxAge {
 			fs.add(named("SWEEP_DELAYS", cfg.Sweep.Delays.String()),
-				"the last delay and PARK_AFTER (%s) must be shorter than PAYMENTS_MAX_AGE (%s), or a registration could age out before the sweep is done with it; shorten them",
-				formatDuration(r.ParkAfter), formatDuration(cfg.Topology.PaymentsMaxAge))
+				"the last delay and PARK_AFTER (%s) must be shorter than CALLBACKS_MAX_AGE (%s), or a callback could age out that the sweep has to decide with; shorten them",
+				formatDuration(r.ParkAfter), formatDuration(cfg.Topology.CallbacksMaxAge))
 		}
 	}
 }

@@ -288,7 +288,7 @@ func TestRefusals(t *testing.T) {
 		{loadWorker, map[string]string{"SWEEP_DELAYS": "0s"}, []string{`SWEEP_DELAYS="0s": must be above zero and grow from each delay to the next`}},
 		{loadWorker, map[string]string{"SWEEP_DELAYS": "soon"}, []string{`SWEEP_DELAYS="soon": is not a list of durations; write it like "45m,2h,6h"`}},
 		{loadWorker, map[string]string{"SWEEP_DELAYS": "1s,2s,3s,4s,5s,6s,7s,8s,9s,10s"}, []string{`SWEEP_DELAYS="1s,2s,3s,4s,5s,6s,7s,8s,9s,10s": must be one to 9 delays separated by commas`}},
-		{loadWorker, map[string]string{"SWEEP_DELAYS": "1h,399d"}, []string{`SWEEP_DELAYS="1h,399d": the last delay and PARK_AFTER (3d) must be shorter than PAYMENTS_MAX_AGE (400d), or a registration could age out before the sweep is done with it; shorten them`}},
+		{loadWorker, map[string]string{"SWEEP_DELAYS": "1h,42d"}, []string{`SWEEP_DELAYS="1h,42d": the last delay and PARK_AFTER (3d) must be shorter than CALLBACKS_MAX_AGE (45d), or a callback could age out that the sweep has to decide with; shorten them`}},
 		{loadWorker, map[string]string{"SWEEP_LOOK_BACK": "0s"}, []string{`SWEEP_LOOK_BACK="0s": must be longer than zero`}},
 		{loadWorker, map[string]string{"SWEEP_SHARE": "1.5"}, []string{`SWEEP_SHARE="1.5": must be above 0 and at most 1`}},
 		{loadWorker, map[string]string{"CALLBACKS_HIGH_WATER": "0"}, []string{`CALLBACKS_HIGH_WATER="0": must be above 0 and at most 1`}},

@@ -112,12 +112,12 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 	returned := false
 	defer func() {
 		if !returned {
-			g.breaker.RecordFailure() // a panic: the permit has to be used all the same
+			g.breaker.RecordSuccess() // a panic, at what a gateway sent that is there: the permit has to be used
 		}
 	}()
 	order, err := g.client.QueryOrder(asking, orderID)
-	returned = true
 	answer, err := read(order, err)
+	returned = true
 	var unavailable *reconcile.Unavailable
 	switch {
 	case err == nil:

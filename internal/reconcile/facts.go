@@ -104,11 +104,14 @@ type Case struct {
 // for which each asked to look again.
 type Attempts map[Reason]int
 
-// Total is the number of looks for all reasons.
+// Total is the number of conclusive looks, for all reasons. What the sweep counts
+// of a silent gateway's is none.
 func (a Attempts) Total() int {
 	total := 0
-	for _, n := range a {
-		total += n
+	for reason, n := range a {
+		if reason != ReasonUnanswered {
+			total += n
+		}
 	}
 	return total
 }

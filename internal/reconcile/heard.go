@@ -19,20 +19,24 @@ import (
 // without. Callbacks wait for ParkAfter at most, so there is an end to how far
 // back it looks; from before the registration only reviews speak.
 func (w *work) hear(ctx context.Context, c *caseFile) error {
-	h, err := w.callbacks.Newest(ctx, c.Order, w.heardSince)
+	h, err := w.callbacks.Newest(ctx, c.Order, w.due.Stored.Add(-w.cfg.ParkAfter), c.news)
 	if err != nil {
 		return fmt.Errorf("read the order's callbacks: %w", err)
 	}
 	c.heard = true
-	if h != nil && c.news(h.Callback) {
+	if h != nil {
 		c.bring(*h)
 	}
 	return nil
 }
 
-// news: the callback says something else than downstream has heard. The pushes
-// behind the last event, which repeat it, do not.
+// news: the callback says something final, and something else than downstream has
+// heard. The pushes behind the last event, which repeat it, do not, and hide none
+// that does.
 func (c Case) news(cb callback.Callback) bool {
+	if !cb.Final() {
+		return false
+	}
 	switch c.Last.outcome() {
 	case events.OutcomeSettled:
 		return cb.Reverse || cb.Status != callback.Success

@@ -151,10 +151,9 @@ type Orders interface {
 // Callbacks is the CALLBACKS stream: what the gateway has pushed.
 type Callbacks interface {
 	// Newest returns the newest callback about an order on its flow, among those
-	// stored since, nil if there is none. What says nothing final does not
-	// count. It sees every callback that the stream's leader had when it was
-	// called.
-	Newest(ctx context.Context, order events.Order, since time.Time) (*Heard, error)
+	// stored since that count, nil if there is none. It sees every callback that
+	// the stream's leader had when it was called.
+	Newest(ctx context.Context, order events.Order, since time.Time, counts func(callback.Callback) bool) (*Heard, error)
 }
 
 // Heard is a callback that the gateway pushed.

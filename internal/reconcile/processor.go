@@ -80,8 +80,8 @@ func (p *Processor) Process(ctx context.Context, d Delivery) Result {
 type work struct {
 	*Processor
 	d          Delivery
-	last       *Entry    // in the sweep: the ledger's last event before the look
-	heardSince time.Time // in the sweep: no callback from before is looked for
+	last       *Entry // in the sweep: the ledger's last event before the look
+	due        Due    // in the sweep
 	key, token string
 	attempts   Attempts
 	res        Result
@@ -129,7 +129,7 @@ func (w *work) finish(ctx context.Context, err error) {
 	defer cancel()
 
 	if err != nil {
-		w.claims.Release(ctx, w.key, w.token, "")
+		w.claims.Release(ctx, w.key, w.token, w.spent(err))
 		w.fail(err)
 		if !NotAsked(err) { // waiting for its turn, it was not looked at
 			w.record(err)

@@ -23,6 +23,8 @@ type Due struct {
 	// Since is when the turn came. A last tier or look-back that gets no answer
 	// goes on for ParkAfter from there.
 	Since time.Time
+	// Now is the time by the clock that Stored and Since are of.
+	Now time.Time
 	// Sequence is, in StageLookBack, the event's in PAYMENTS.
 	Sequence   uint64
 	Deliveries uint64 // 1 for the first
@@ -39,7 +41,7 @@ func (p *Processor) Sweep(ctx context.Context, due Due) Result {
 	w := &work{Processor: p, token: p.random.Token(), d: Delivery{
 		Merchant: due.Merchant, Order: due.Order, Stage: due.Stage, Tier: due.Tier,
 		ReceivedAt: due.Since, Deliveries: due.Deliveries,
-	}, heardSince: due.Stored.Add(-p.cfg.ParkAfter)}
+	}, due: due}
 	w.key = w.d.ClaimKey()
 	if due.Stage == StageLookBack {
 		// Each outcome has a look-back of its own. Under one key the mark of the
@@ -123,9 +125,28 @@ func answerBehind(p events.Payment) Answer {
 // unanswered: the last look, and the gateway has been silent for as long as the
 // sweep asks.
 func (w *work) unanswered(err error) bool {
+	return w.d.Stage == StageLastTier && silent(err) && w.askedEnough()
+}
+
+// silent: the gateway was asked, and said nothing about the order.
+func silent(err error) bool {
 	var unavailable *Unavailable
-	return w.d.Stage == StageLastTier && errors.As(err, &unavailable) && !unavailable.NotAsked && unavailable.Cause != CauseRate &&
-		!cutOff(err) && w.givenUp()
+	return errors.As(err, &unavailable) && !unavailable.NotAsked && unavailable.Cause != CauseRate && !cutOff(err)
+}
+
+// askedEnough: the turn came long ago, and the question was asked often enough.
+// Deliveries don't tell how often: most of them came before the turn, or waited
+// for the rate.
+func (w *work) askedEnough() bool {
+	return w.due.Now.Sub(w.due.Since) > w.cfg.ParkAfter && w.attempts[ReasonUnanswered]+1 >= w.cfg.Attempts
+}
+
+// spent is what a look that failed counts as.
+func (w *work) spent(err error) Reason {
+	if w.d.Stage.sweep() && silent(err) {
+		return ReasonUnanswered
+	}
+	return ""
 }
 
 // giveUp puts an order before a person whose gateway never answered.
@@ -158,7 +179,7 @@ func (w *work) failSweep(err error) {
 		w.redeliver("unavailable", max(unavailable.After, w.backoff(0)))
 	case errors.As(err, &unavailable) && w.d.Stage == StageTier:
 		w.res.Disposition, w.res.Cause = Acknowledge, "passed_on"
-	case errors.As(err, &unavailable) && w.d.Stage == StageLookBack && !unavailable.NotAsked && w.givenUp():
+	case w.d.Stage == StageLookBack && silent(err) && w.askedEnough():
 		w.res.Disposition, w.res.Cause = Acknowledge, "unanswered"
 	case errors.As(err, &unavailable):
 		w.redeliver("unavailable", max(unavailable.After, w.backoffByDelivery()))

@@ -91,7 +91,9 @@ func TestUnreachableGatewayPassesOn(t *testing.T) {
 			last := turn(collectOrder, reconcile.StageLastTier)
 			last.Deliveries = 100
 			w.Clock.Advance(reconciletest.Config().ParkAfter)
-			expectTurn(t, sweepOnce(t, w, last), reconcile.Redeliver, "unavailable")
+			for range reconciletest.Config().Attempts {
+				expectTurn(t, sweepOnce(t, w, last), reconcile.Redeliver, "unavailable")
+			}
 			w.Clock.Advance(time.Second)
 			expectTurn(t, sweepOnce(t, w, last), reconcile.Acknowledge, "")
 			holds(t, w, "review unanswered ")
@@ -163,11 +165,58 @@ func TestLookBackEnds(t *testing.T) {
 	settledBeforeIt(t, w)
 	w.Gateway.Says(reconciletest.OrderID, down)
 	due := lookBack(collectOrder)
-	due.Deliveries = 100
-	expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
-	w.Clock.Advance(reconciletest.Config().ParkAfter + time.Second)
+	w.Clock.Advance(reconciletest.Config().ParkAfter)
+	for range reconciletest.Config().Attempts {
+		expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+	}
+	w.Clock.Advance(time.Second)
 	expectTurn(t, sweepOnce(t, w, due), reconcile.Acknowledge, "unanswered")
 	holds(t, w, "settled confirmed 1000.00")
+}
+
+// TestSweepGivesUpAfterQuestions: neither deliveries that came before the turn, or
+// waited for the rate, nor a worker's own wrong clock end what the sweep asks.
+func TestSweepGivesUpAfterQuestions(t *testing.T) {
+	for _, stage := range []reconcile.Stage{reconcile.StageLastTier, reconcile.StageLookBack} {
+		begin := func(t *testing.T) (*reconciletest.World, reconcile.Due) {
+			w := reconciletest.NewWorld()
+			if stage == reconcile.StageLookBack {
+				settledBeforeIt(t, w)
+			}
+			submit(t, w, collectOrder, "1000")
+			due := lookBack(collectOrder)
+			due.Stage, due.Deliveries = stage, 1000
+			return w, due
+		}
+		t.Run("first question, long after the turn", func(t *testing.T) {
+			w, due := begin(t)
+			w.Gateway.Says(reconciletest.OrderID, reconciletest.Down(reconcile.CauseRate))
+			for range 10 {
+				expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+			}
+			w.Gateway.Says(reconciletest.OrderID, down)
+			w.Clock.Advance(10 * reconciletest.Config().ParkAfter)
+			told := len(w.Ledger.Entries())
+			for range reconciletest.Config().Attempts - 1 {
+				expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+			}
+			if n := len(w.Ledger.Entries()) - told; n != 0 {
+				t.Errorf("%d events were told", n)
+			}
+			if res := sweepOnce(t, w, due); res.Disposition != reconcile.Acknowledge {
+				t.Errorf("it never ends: %+v", res)
+			}
+		})
+		t.Run("a clock that is ahead", func(t *testing.T) {
+			w, due := begin(t)
+			w.Gateway.Says(reconciletest.OrderID, down)
+			w.Clock.Advance(10 * reconciletest.Config().ParkAfter)
+			due.Now = due.Since.Add(time.Minute)
+			for range 2 * reconciletest.Config().Attempts {
+				expectTurn(t, sweepOnce(t, w, due), reconcile.Redeliver, "unavailable")
+			}
+		})
+	}
 }
 
 // TestEachOutcomeIsLookedBackAt: what one look-back told is looked back at too.
@@ -301,6 +350,29 @@ func TestLookBackHearsWhatIsNew(t *testing.T) {
 		w.Gateway.Says(reconciletest.OrderID, paidReply)
 		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
 		holds(t, w, "failed confirmed 0.00", "review amount_mismatch 1000.00")
+	})
+	t.Run("a repetition of what was told does not hide it", func(t *testing.T) {
+		w := reconciletest.NewWorld()
+		w.Gateway.Says(reconciletest.OrderID, failedReply)
+		finish(t, worker(w, "callback"), push(collectOrder, fail, "1000"))
+		for sequence, d := range map[uint64]reconcile.Delivery{2: push(collectOrder, succ, "999"), 3: push(collectOrder, fail, "1000")} {
+			w.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: sequence})
+		}
+		w.Gateway.Says(reconciletest.OrderID, paidReply)
+		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+		holds(t, w, "failed confirmed 0.00", "review amount_mismatch 1000.00")
+	})
+	t.Run("a reversal of a part", func(t *testing.T) {
+		w := reconciletest.NewWorld()
+		settledBeforeIt(t, w)
+		for sequence, d := range map[uint64]reconcile.Delivery{
+			2: reconciletest.Reversal(collectOrder, "400", reconciletest.Start), 3: push(collectOrder, succ, "1000"),
+		} {
+			w.Callbacks.Keep(d.Order, reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: sequence})
+		}
+		w.Gateway.Says(reconciletest.OrderID, failedReply)
+		worker(w, "sweep").FinishSweep(t.Context(), lookBack(collectOrder), mostDeliveries)
+		holds(t, w, "settled confirmed 1000.00", "review amount_mismatch 0.00")
 	})
 	t.Run("a signed reversal makes a silent one an agreed one", func(t *testing.T) {
 		w := reconciletest.NewWorld()

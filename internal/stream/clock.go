@@ -23,28 +23,36 @@ type ServerClock struct {
 
 // NewServerClock measures the servers' clock once, and fails if that fails.
 func NewServerClock(ctx context.Context, js jetstream.JetStream, local func() time.Time) (*ServerClock, error) {
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
 	c := &ServerClock{js: js, local: local}
-	if _, err := c.Measure(ctx); err != nil {
+	_, err := ask(ctx, c.Measure)
+	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Measure asks a server for its time, and returns by how much the local clock is
-// ahead of it; the way there and back makes that uncertain by half as long.
-func (c *ServerClock) Measure(ctx context.Context) (ahead time.Duration, err error) {
+// Skew is by how much the local clock is ahead of the servers', give or take.
+type Skew struct{ Ahead, GiveOrTake time.Duration }
+
+// Beyond reports whether the clocks differ by more than d for certain.
+func (s Skew) Beyond(d time.Duration) bool { return s.Ahead.Abs()-s.GiveOrTake > d }
+
+// Measure asks a server for its time. The way there and back makes that uncertain
+// by half as long.
+func (c *ServerClock) Measure(ctx context.Context) (Skew, error) {
 	before := c.local()
 	s, err := c.js.Stream(ctx, Callbacks)
 	if err != nil {
-		return 0, fmt.Errorf("ask the server for its time: %w", err)
+		return Skew{}, fmt.Errorf("ask the server for its time: %w", err)
 	}
-	after := c.local()
-	here := before.Add(after.Sub(before) / 2)
-	server := s.CachedInfo().TimeStamp
+	way := c.local().Sub(before) / 2
+	here, server := before.Add(way), s.CachedInfo().TimeStamp
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.server, c.here = server, here
-	return here.Sub(server), nil
+	return Skew{Ahead: here.Sub(server), GiveOrTake: way}, nil
 }
 
 // Now is the servers' time. Between measurements it goes on as the local clock

@@ -40,7 +40,7 @@ type Durable struct{ Stream, Name string }
 // moment.
 type CopyWatch struct {
 	js     jetstream.JetStream
-	behind map[place]uint64 // the copy's place in the round before
+	behind map[place]uint64 // where the copy was in the round before
 	blind  map[Durable]blindness
 }
 
@@ -60,13 +60,20 @@ func NewCopyWatch(js jetstream.JetStream) *CopyWatch {
 // second.
 const silence = 10 * time.Second
 
+// lookPatience bounds the look at one stream or consumer: one that has no leader
+// for long must not hide the others.
+const lookPatience = 2 * mostPatience
+
 // Round looks once at the streams and at the consumers on them. What can't be
 // read now is left out, and said in the error; the rest stands.
 func (w *CopyWatch) Round(ctx context.Context, durables []Durable) (copies []Copy, unaware []Unaware, err error) {
 	streams := map[string]jetstream.Stream{}
 	var failed []error
+	bounded := func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, lookPatience) }
 	for _, name := range []string{Callbacks, Payments, Orders, Trail, Parked, Quarantine} {
-		s, err := openStream(ctx, w.js, name)
+		once, cancel := bounded()
+		s, err := openStream(once, w.js, name)
+		cancel()
 		if err != nil {
 			failed = append(failed, err)
 			continue
@@ -82,7 +89,9 @@ func (w *CopyWatch) Round(ctx context.Context, durables []Durable) (copies []Cop
 		if !replicated {
 			continue
 		}
-		u, err := w.consumer(ctx, s, d)
+		once, cancel := bounded()
+		u, err := w.consumer(once, s, d)
+		cancel()
 		if err != nil {
 			failed = append(failed, err)
 		} else if u != nil {
@@ -97,16 +106,18 @@ func (w *CopyWatch) copies(info *jetstream.StreamInfo) []Copy {
 	var all []Copy
 	for _, peer := range info.Cluster.Replicas {
 		c := Copy{Stream: info.Config.Name, Server: peer.Name, Lag: peer.Lag, Silent: peer.Active, Offline: peer.Offline}
-		// Where the copy is in the stream's log: what it lacks may grow while it moves.
-		at := place{c.Stream, c.Server}
+		// What it lacks may grow while it moves: where it is counts. Lag is in entries
+		// of the log and sequences are messages, but a copy that stands still does not
+		// come nearer by either.
+		at, reached := place{c.Stream, c.Server}, info.State.LastSeq-min(peer.Lag, info.State.LastSeq)
 		follows := !peer.Offline && peer.Active < silence && peer.Lag == 0
 		before, was := w.behind[at]
 		switch {
 		case follows:
 			delete(w.behind, at)
 		default:
-			c.Behind = was && (peer.Offline || peer.Active >= silence || peer.Lag >= before)
-			w.behind[at] = peer.Lag
+			c.Behind = was && (peer.Offline || peer.Active >= silence || reached <= before)
+			w.behind[at] = reached
 		}
 		all = append(all, c)
 	}
@@ -119,17 +130,19 @@ func (w *CopyWatch) consumer(ctx context.Context, s jetstream.Stream, d Durable)
 	if err != nil {
 		return nil, fmt.Errorf("read consumer %s: %w", d.Name, err)
 	}
-	info := c.CachedInfo()
-	seq, err := unaware(ctx, s, info)
-	if err != nil {
-		return nil, err
+	info, leader := c.CachedInfo(), s.CachedInfo().Cluster.Leader
+	var seq uint64
+	if info.Cluster != nil && info.Cluster.Leader != leader { // else it knows all there is
+		if seq, err = unaware(ctx, s, info); err != nil {
+			return nil, err
+		}
 	}
 	if info.Cluster == nil || !w.again(d, blindness{info.Cluster.Leader, seq}) {
 		return nil, nil
 	}
 	return &Unaware{
 		Stream: d.Stream, Consumer: d.Name, Leader: info.Cluster.Leader, Sequence: seq,
-		MoveErr: stepDown(ctx, w.js, d.Stream, d.Name, s.CachedInfo().Cluster.Leader),
+		MoveErr: stepDown(ctx, w.js, d.Stream, d.Name, leader),
 	}, nil
 }
 

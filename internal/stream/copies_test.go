@@ -79,22 +79,26 @@ func TestCopiesBehind(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		rounds []jetstream.PeerInfo
-		want   bool // in the last round
+		grows  uint64 // the stream, from round to round
+		want   bool   // in the last round
 	}{
-		{"level", []jetstream.PeerInfo{{Active: alive}, {Active: alive}}, false},
-		{"catches up", []jetstream.PeerInfo{{Active: alive, Lag: 900}, {Active: alive, Lag: 30}}, false},
-		{"level, and behind again", []jetstream.PeerInfo{{Active: alive, Lag: 9}, {Active: alive}, {Active: alive, Lag: 90}}, false},
-		{"behind for the first time", []jetstream.PeerInfo{{Active: alive}, {Active: silent, Lag: 90}}, false},
-		{"falls behind", []jetstream.PeerInfo{{Active: alive, Lag: 90}, {Active: alive, Lag: 91}}, true},
-		{"silent", []jetstream.PeerInfo{{Active: silent}, {Active: silent}}, true},
-		{"away", []jetstream.PeerInfo{{Offline: true}, {Offline: true}}, true},
+		{"level", []jetstream.PeerInfo{{Active: alive}, {Active: alive}}, 0, false},
+		{"catches up", []jetstream.PeerInfo{{Active: alive, Lag: 900}, {Active: alive, Lag: 30}}, 0, false},
+		{"level, and behind again", []jetstream.PeerInfo{{Active: alive, Lag: 9}, {Active: alive}, {Active: alive, Lag: 90}}, 0, false},
+		{"behind for the first time", []jetstream.PeerInfo{{Active: alive}, {Active: silent, Lag: 90}}, 0, false},
+		{"stands", []jetstream.PeerInfo{{Active: alive, Lag: 90}, {Active: alive, Lag: 90}}, 0, true},
+		{"stands under load", []jetstream.PeerInfo{{Active: alive, Lag: 90}, {Active: alive, Lag: 1090}}, 1000, true},
+		{"moves under load", []jetstream.PeerInfo{{Active: alive, Lag: 90}, {Active: alive, Lag: 91}}, 1000, false},
+		{"silent", []jetstream.PeerInfo{{Active: silent}, {Active: silent}}, 0, true},
+		{"away", []jetstream.PeerInfo{{Offline: true}, {Offline: true}}, 0, true},
 	} {
 		w := NewCopyWatch(nil)
 		var last []Copy
-		for _, peer := range tt.rounds {
+		for i, peer := range tt.rounds {
 			peer.Name = "nats-1"
 			last = w.copies(&jetstream.StreamInfo{
 				Config:  jetstream.StreamConfig{Name: Callbacks},
+				State:   jetstream.StreamState{LastSeq: 1000 + uint64(i)*tt.grows},
 				Cluster: &jetstream.ClusterInfo{Leader: "nats-0", Replicas: []*jetstream.PeerInfo{&peer}},
 			})
 		}
@@ -142,7 +146,9 @@ func TestConsumerIsMoved(t *testing.T) {
 	again("set up the consumer", func() error { return SetupReconciler(ctx, setup, durable) })
 
 	leader := func() string {
-		c, err := worker.Consumer(ctx, Callbacks, durable.Durable)
+		once, cancel := context.WithTimeout(ctx, firstPatience) // whoever should answer may be gone
+		defer cancel()
+		c, err := worker.Consumer(once, Callbacks, durable.Durable)
 		if err != nil || c.CachedInfo().Cluster == nil {
 			return ""
 		}

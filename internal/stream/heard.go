@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -45,7 +46,7 @@ var errCopyBehind = errors.New("the copy of the stream that was read is behind i
 // CALLBACKS: it shares one with one order in 256 of its merchant's, and a search
 // reads those, up to the last that the leader has. That may be many: ctx bounds
 // the whole of it.
-func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
+func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since time.Time, counts func(callback.Callback) bool) (*reconcile.Heard, error) {
 	subject := events.CallbackSubject(string(order.Flow), order.Merchant, order.OrderID)
 	asking, cancel := context.WithTimeout(ctx, b.timeout)
 	last, err := b.stream.GetLastMsgForSubject(asking, subject)
@@ -58,7 +59,7 @@ func (b *CallbackBook) Newest(ctx context.Context, order events.Order, since tim
 	case last.Time.Before(since):
 		return nil, nil
 	}
-	s := search{orderID: order.OrderID}
+	s := search{orderID: order.OrderID, counts: counts}
 	if err := b.read(ctx, subject, since, last.Sequence, &s); err != nil {
 		return nil, fmt.Errorf("read %s of %s: %w", subject, Callbacks, err)
 	}
@@ -102,6 +103,9 @@ func (b *CallbackBook) fetch(ctx context.Context, c jetstream.Consumer, n int, s
 		if err != nil {
 			return got, err
 		}
+		if s.seen++; meta.Sequence.Consumer != s.seen {
+			return got, errCopyBehind // one before it got lost on its way
+		}
 		s.see(meta.Sequence.Stream, meta.Timestamp, m.Headers(), m.Data())
 		got++
 	}
@@ -117,14 +121,16 @@ func (b *CallbackBook) fetch(ctx context.Context, c jetstream.Consumer, n int, s
 // search looks for one order among the messages of a subject.
 type search struct {
 	orderID string
-	at      uint64 // sequence of the last message seen
+	counts  func(callback.Callback) bool
+	seen    uint64 // how many messages
+	at      uint64 // sequence of the last one
 	newest  *reconcile.Heard
 }
 
 func (s *search) see(sequence uint64, stored time.Time, h nats.Header, body []byte) {
 	s.at = sequence
 	heard, err := heardOf(sequence, stored, h, body)
-	if err != nil || heard.Callback.OrderID != s.orderID || !heard.Callback.Final() {
+	if err != nil || heard.Callback.OrderID != s.orderID || !s.counts(heard.Callback) {
 		return // unreadable ones are parked by who consumes them
 	}
 	if s.newest == nil || heard.StreamSequence >= s.newest.StreamSequence {

@@ -67,7 +67,7 @@ func TestSearchSkipsWhatIsUnreadable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := book.Newest(within(t), order, time.Time{})
+	got, err := book.Newest(within(t), order, time.Time{}, callback.Callback.Final)
 	if err != nil || got == nil || got.StreamSequence != kept {
 		t.Errorf("found %+v, %v; want %d", got, err, kept)
 	}
@@ -90,7 +90,7 @@ func BenchmarkSearch(b *testing.B) {
 		callbackBook{book, js}.Keep(b, order, others, 0)
 	}
 	for b.Loop() {
-		if h, err := book.Newest(b.Context(), order, time.Time{}); err != nil || h == nil {
+		if h, err := book.Newest(b.Context(), order, time.Time{}, callback.Callback.Final); err != nil || h == nil {
 			b.Fatal(h, err)
 		}
 	}

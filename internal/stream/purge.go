@@ -85,7 +85,9 @@ func (p *Purger) floor(ctx context.Context, s jetstream.Stream, settled uint64) 
 			delete(waiting, merchant)
 			idle := info.NumPending == 0 && info.NumAckPending == 0
 			if idle {
-				missed, err := unaware(ctx, s, info)
+				once, cancel := context.WithTimeout(ctx, lookPatience)
+				missed, err := unaware(once, s, info)
+				cancel()
 				if err != nil {
 					return 0, err
 				}

@@ -135,21 +135,23 @@ func (s *SweepConsumer) settle(work context.Context, m jetstream.Msg, res reconc
 // about money. It does not for ever, since 64 of its kind take every place.
 const (
 	panicPause = 10 * time.Minute
-	panicsMost = 144 // a day's
+	panicsEnd  = 24 * time.Hour // after its turn came
 )
 
 func (s *SweepConsumer) process(work context.Context, msg sweep.Message) (due reconcile.Due, res reconcile.Result) {
+	now := s.cfg.Clock()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic on an order in the sweep", zap.Any("panic", p), zap.String("order_id", msg.Order.OrderID), zap.Stack("stack"))
 			due.Order, due.Tier, due.Deliveries = msg.Order, s.cfg.Tier.Name, msg.Deliveries
+			age := now.Sub(msg.Stored.Add(s.cfg.Tier.Delay))
 			res = reconcile.Result{Disposition: reconcile.Redeliver, Cause: "panic", After: panicPause, Err: fmt.Errorf("panic: %v", p)}
-			if s.cfg.Tier.Stage == reconcile.StageTier || msg.Deliveries > panicsMost {
+			if s.cfg.Tier.Stage == reconcile.StageTier || age > panicsEnd {
 				res.Disposition = reconcile.Acknowledge // the next tier looks, or nobody any more
 			}
 		}
 	}()
-	return s.cfg.Tier.Handle(work, s.processor, s.cfg.Merchant, msg, s.cfg.Clock())
+	return s.cfg.Tier.Handle(work, s.processor, s.cfg.Merchant, msg, now)
 }
 
 // decodeSweep reads whose turn a message is. What it says is not needed: amounts

@@ -189,20 +189,20 @@ func TestSweeperEndsWithPanics(t *testing.T) {
 	tiers := sweep.Plan([]time.Duration{time.Hour, 2 * time.Hour}, time.Hour)
 	l := sweepLog{answers: func(reconcile.Due) reconcile.Result { panic("no such state") }}
 	for _, tt := range []struct {
-		tier       sweep.Tier
-		deliveries uint64
-		want       reconcile.Disposition
+		tier sweep.Tier
+		age  time.Duration // since its turn came
+		want reconcile.Disposition
 	}{
-		{tiers[0], 1, reconcile.Acknowledge},
-		{tiers[1], panicsMost, reconcile.Redeliver},
-		{tiers[1], panicsMost + 1, reconcile.Acknowledge},
+		{tiers[0], 0, reconcile.Acknowledge},
+		{tiers[1], panicsEnd, reconcile.Redeliver},
+		{tiers[1], panicsEnd + 1, reconcile.Acknowledge},
 	} {
 		s := NewSweepConsumer(SweepConfig{
-			Tier: tt.tier, Clock: func() time.Time { return reconciletest.Start.Add(tt.tier.Delay) },
+			Tier: tt.tier, Clock: func() time.Time { return reconciletest.Start.Add(tt.tier.Delay + tt.age) },
 		}, nil, &l, &l, zap.NewNop())
-		due, res := s.process(t.Context(), sweep.Message{Order: collectOrder("A1"), Stored: reconciletest.Start, Deliveries: tt.deliveries})
+		due, res := s.process(t.Context(), sweep.Message{Order: collectOrder("A1"), Stored: reconciletest.Start, Deliveries: 1000})
 		if res.Disposition != tt.want || res.Cause != "panic" || res.Err == nil || due.Order.OrderID != "A1" {
-			t.Errorf("tier %s, delivery %d: %+v", tt.tier.Name, tt.deliveries, res)
+			t.Errorf("tier %s, %s after its turn: %+v", tt.tier.Name, tt.age, res)
 		}
 	}
 }

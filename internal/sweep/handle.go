@@ -37,7 +37,7 @@ const longestNap = 15 * time.Minute
 func (t Tier) Handle(ctx context.Context, p Processor, m reconcile.Merchant, msg Message, now time.Time) (reconcile.Due, reconcile.Result) {
 	due := reconcile.Due{
 		Merchant: m, Order: msg.Order, Stage: t.Stage, Tier: t.Name,
-		Stored: msg.Stored, Since: t.due(msg.Stored), Sequence: msg.Sequence, Deliveries: msg.Deliveries,
+		Stored: msg.Stored, Since: t.due(msg.Stored), Now: now, Sequence: msg.Sequence, Deliveries: msg.Deliveries,
 	}
 	switch wait := due.Since.Sub(now); {
 	case wait > 0:

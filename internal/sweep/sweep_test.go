@@ -57,7 +57,7 @@ func TestTurns(t *testing.T) {
 			}
 			want := recorder{{
 				Merchant: reconcile.Merchant{ID: "m1"}, Order: msg.Order, Stage: tt.tier.Stage, Tier: tt.tier.Name,
-				Since: stored.Add(tt.tier.Delay), Sequence: 7, Deliveries: 2,
+				Stored: stored, Since: stored.Add(tt.tier.Delay), Now: stored.Add(tt.age), Sequence: 7, Deliveries: 2,
 			}}
 			if diff := cmp.Diff(want, r); diff != "" {
 				t.Errorf("due (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -37,7 +38,7 @@ func (c *Callbacks) Keep(order events.Order, h reconcile.Heard) {
 }
 
 // Newest implements reconcile.Callbacks.
-func (c *Callbacks) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
+func (c *Callbacks) Newest(ctx context.Context, order events.Order, since time.Time, counts func(callback.Callback) bool) (*reconcile.Heard, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -45,7 +46,7 @@ func (c *Callbacks) Newest(ctx context.Context, order events.Order, since time.T
 	}
 	var newest *reconcile.Heard
 	for _, p := range c.stored {
-		if p.order != order || p.at.Before(since) || !p.heard.Callback.Final() {
+		if p.order != order || p.at.Before(since) || !counts(p.heard.Callback) {
 			continue
 		}
 		if newest == nil || p.heard.StreamSequence >= newest.StreamSequence {

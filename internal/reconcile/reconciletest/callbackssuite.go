@@ -29,7 +29,7 @@ func CallbacksSuite(t *testing.T, open func(testing.TB) CallbackBook) {
 	collect := Order(events.FlowCollect, OrderID)
 	newest := func(t *testing.T, b CallbackBook, since time.Time) *reconcile.Heard {
 		t.Helper()
-		h, err := b.Newest(t.Context(), collect, since)
+		h, err := b.Newest(t.Context(), collect, since, callback.Callback.Final)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,6 +64,16 @@ func CallbacksSuite(t *testing.T, open func(testing.TB) CallbackBook) {
 		sequence := b.Keep(t, collect, Says(collect, callback.Success, "7"), 0)
 		expect(t, newest(t, b, time.Time{}), sequence, "7")
 	})
+	t.Run("one that does not count hides none", func(t *testing.T) {
+		b := open(t)
+		sequence := b.Keep(t, collect, Says(collect, callback.Success, "1000"), 0)
+		b.Keep(t, collect, Says(collect, callback.Failed, "1000"), 0)
+		h, err := b.Newest(t.Context(), collect, time.Time{}, func(cb callback.Callback) bool { return cb.Status == callback.Success })
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, h, sequence, "1000")
+	})
 	t.Run("only others", func(t *testing.T) {
 		b := open(t)
 		others(t, b)
@@ -95,7 +105,7 @@ func CallbacksSuite(t *testing.T, open func(testing.TB) CallbackBook) {
 	t.Run("context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := open(t).Newest(ctx, collect, time.Time{}); err == nil {
+		if _, err := open(t).Newest(ctx, collect, time.Time{}, callback.Callback.Final); err == nil {
 			t.Error("without time it says that there is none")
 		}
 	})

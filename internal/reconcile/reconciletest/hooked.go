@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/dedupe"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
@@ -78,6 +79,6 @@ type hookedCallbacks struct {
 	callbacks reconcile.Callbacks
 }
 
-func (h hookedCallbacks) Newest(ctx context.Context, order events.Order, since time.Time) (*reconcile.Heard, error) {
-	return take(h.hook, StepNewest, func() (*reconcile.Heard, error) { return h.callbacks.Newest(ctx, order, since) })
+func (h hookedCallbacks) Newest(ctx context.Context, order events.Order, since time.Time, counts func(callback.Callback) bool) (*reconcile.Heard, error) {
+	return take(h.hook, StepNewest, func() (*reconcile.Heard, error) { return h.callbacks.Newest(ctx, order, since, counts) })
 }

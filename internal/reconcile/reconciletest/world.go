@@ -84,7 +84,11 @@ func (w *Worker) Deliver(ctx context.Context, d reconcile.Delivery) (reconcile.R
 
 // Sweep takes one turn of an order in the sweep to its end, or to the crash of
 // the process, as Deliver does.
+// Unless the turn says what time it is by the servers' clock, the world's is right.
 func (w *Worker) Sweep(ctx context.Context, due reconcile.Due) (reconcile.Result, *Crash) {
+	if due.Now.IsZero() {
+		due.Now = w.world.Clock.Now()
+	}
 	return w.survive(func() reconcile.Result { return w.processor.Sweep(ctx, due) })
 }
 

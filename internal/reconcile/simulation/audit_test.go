@@ -25,7 +25,7 @@ const (
 	reallyFailed   invariant = "nothing failed that never failed in the books"
 	reallyExpired  invariant = "only collections expire, open at the last tier"
 	booksAgree     invariant = "books and ledger agree, or a person is asked"
-	allHeard       invariant = "the sweep tells no first outcome that the gateway's last push denies"
+	allHeard       invariant = "the sweep tells nothing that the gateway's last push denies"
 )
 
 // mentions reports whether the text holds a word.
@@ -140,9 +140,7 @@ func (a *audit) order(o *order) {
 	var last *told
 	open, judged := map[string]bool{}, false
 	for i, t := range all {
-		if last == nil {
-			a.denied(t)
-		}
+		a.denied(t, last)
 		switch d := t.Event.Data.(type) {
 		case events.Settled:
 			a.settled(o, t)
@@ -245,24 +243,48 @@ func (a *audit) knownBefore(merchant int, id string, t told) bool {
 	})
 }
 
-// denied holds a first outcome that the sweep told against the newest callback
-// that was stored when the sweep began to look.
-func (a *audit) denied(t told) {
+// denied holds an outcome that the sweep told against the newest callback that
+// said something else than the outcome before, and was stored when the sweep began
+// to look.
+func (a *audit) denied(t told, before *told) {
 	p := t.Event.Data.Common()
 	if p.Via != events.ViaSweep || !t.Event.Outcome().Final() {
 		return
 	}
 	for _, m := range slices.Backward(a.play.messages) {
 		cb := m.callback.Callback
-		if m.tier != nil || m.resolves != nil || m.callback.Order != p.Order() || m.arrived >= t.by.started || !cb.Final() {
+		if m.tier != nil || m.resolves != nil || m.callback.Order != p.Order() || m.arrived >= t.by.started || !cb.Final() || repeats(cb, before) {
 			continue
 		}
-		agrees := !cb.Reverse && (t.Event.Outcome() == events.OutcomeSettled && cb.Status == callback.Success && p.Amount.Equal(known[m.push.Said.Amount]) ||
-			t.Event.Outcome() == events.OutcomeFailed && cb.Status == callback.Failed)
+		same := p.Amount.Equal(known[m.push.Said.Amount])
+		var agrees bool
+		switch t.Event.Outcome() {
+		case events.OutcomeSettled:
+			agrees = !cb.Reverse && cb.Status == callback.Success && same
+		case events.OutcomeFailed:
+			agrees = !cb.Reverse && cb.Status == callback.Failed
+		case events.OutcomeReversed:
+			agrees = !cb.Reverse || same
+		}
 		if !agrees && t.at.Sub(m.callback.ReceivedAt) < a.h.ParkAfter {
 			a.breach(allHeard, "%s, and %s said %v", t.Event.ID, m, m.push.Said)
 		}
 		return
+	}
+}
+
+// repeats: the callback says what the outcome does.
+func repeats(cb callback.Callback, outcome *told) bool {
+	if outcome == nil {
+		return false
+	}
+	switch outcome.Event.Outcome() {
+	case events.OutcomeSettled:
+		return !cb.Reverse && cb.Status == callback.Success
+	case events.OutcomeFailed:
+		return !cb.Reverse && cb.Status == callback.Failed
+	default:
+		return false
 	}
 }
 

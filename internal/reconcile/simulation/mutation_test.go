@@ -183,7 +183,7 @@ func (blind) Submitted(context.Context, string, string) (*reconcile.Submitted, e
 // deaf knows no callbacks.
 type deaf struct{}
 
-func (deaf) Newest(context.Context, events.Order, time.Time) (*reconcile.Heard, error) {
+func (deaf) Newest(context.Context, events.Order, time.Time, func(callback.Callback) bool) (*reconcile.Heard, error) {
 	return nil, nil
 }
 

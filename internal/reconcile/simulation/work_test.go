@@ -110,9 +110,9 @@ func (w witness) Append(ctx context.Context, e events.Event, expected uint64) (u
 type stored struct{ *play }
 
 // Newest implements reconcile.Callbacks.
-func (s stored) Newest(_ context.Context, name events.Order, since time.Time) (*reconcile.Heard, error) {
+func (s stored) Newest(_ context.Context, name events.Order, since time.Time, counts func(callback.Callback) bool) (*reconcile.Heard, error) {
 	for _, m := range slices.Backward(s.messages) {
-		if d := m.callback; m.push.Flow != "" && d.Order == name && !d.ReceivedAt.Before(since) && d.Callback.Final() {
+		if d := m.callback; m.push.Flow != "" && d.Order == name && !d.ReceivedAt.Before(since) && counts(d.Callback) {
 			return &reconcile.Heard{Callback: d.Callback, ReceivedAt: d.ReceivedAt, StreamSequence: d.StreamSequence}, nil
 		}
 	}
