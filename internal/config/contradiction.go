@@ -44,6 +44,7 @@ func checkReconciling(fs *faults, cfg *Worker) {
 		fs.add(named("PARK_AFTER", formatDuration(r.ParkAfter)),
 			"must be shorter than CALLBACKS_MAX_AGE (%s), or a callback could age out before it is parked; lower it",
 			formatDuration(cfg.Topology.CallbacksMaxAge))
+		return
 	}
 	if n := len(cfg.Sweep.Delays); n > 0 {
 		if last := cfg.Sweep.Delays[n-1]; last+r.ParkAfter >= cfg.Topology.CallbacksMaxAge {
