@@ -21,10 +21,17 @@ func (x *exchange) accept() {
 	x.h.metrics.accepted(x)
 	x.logAccepted()
 	x.answer(http.StatusOK, success)
-	// Sent before the connection may be taken for a newcomer, who would cut it
-	// off: the callback is stored, and its gateway should hear so. A refusal is
-	// not waited for: the server first reads what is left of its body.
-	_ = http.NewResponseController(x.w).Flush()
+	x.accepted = true
+}
+
+// rest gives the connection up for a newcomer, who may cut it off: so success is
+// sent first, since the callback is stored and its gateway should hear so. A
+// refusal is not waited for: the server reads what is left of its body before.
+func (x *exchange) rest(c *conn) {
+	if x.accepted {
+		_ = http.NewResponseController(x.w).Flush()
+	}
+	c.rest()
 }
 
 // refuse keeps the evidence and answers.

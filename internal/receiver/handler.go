@@ -112,7 +112,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{h: h, w: w, r: r, received: h.opts.Clock(), flow: stream.Unknown, merchant: stream.Unknown}
 	if c := connOf(r); c != nil {
 		c.working()
-		defer c.rest()
+		defer x.rest(c)
 	}
 	defer x.rescue()
 	defer x.giveRoomBack()

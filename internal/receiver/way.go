@@ -55,6 +55,7 @@ type exchange struct {
 	stored   time.Time // when the PubAck came
 
 	answered bool
+	accepted bool // with success
 }
 
 // walk goes the way until a stage refuses.

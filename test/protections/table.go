@@ -198,7 +198,7 @@ var protections = []protection{
 	},
 	{
 		name:  "callbacks are heard before the sweep tells",
-		edits: []edit{{"internal/reconcile/heard.go", `if h != nil && c.news(h.Callback) {`, `if h != nil && c.heard == false {`}},
+		edits: []edit{{"internal/reconcile/heard.go", `if h != nil {`, `if h != nil && !c.heard {`}},
 		tests: []test{{pkg: "internal/reconcile", name: "TestSweepDoesNotPassOverACallback"}, histories},
 	},
 	{
