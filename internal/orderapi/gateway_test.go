@@ -375,7 +375,7 @@ func TestPanicGivesThePermitBack(t *testing.T) {
 			_, _ = g.Query(t.Context(), "o1")
 		}()
 		g.client = client
-		time.Sleep(pause + time.Second)
+		<-time.After(pause + time.Second) // virtual
 		if _, err := g.Query(t.Context(), "o1"); err != nil || len(s.asked) != 1 {
 			t.Errorf("after the pause: %v, asked %d times", err, len(s.asked))
 		}
