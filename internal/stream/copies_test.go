@@ -117,15 +117,7 @@ func TestConsumerIsMoved(t *testing.T) {
 	servers := testserver.NATSCluster(t)
 	as := func(role string) jetstream.JetStream {
 		t.Helper()
-		nc, err := nats.Connect(servers.URL(role), nats.CustomInboxPrefix(testserver.InboxPrefix(role)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(nc.Close)
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, js := dial(t, servers.URL(role), nats.CustomInboxPrefix(testserver.InboxPrefix(role)))
 		return js
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)

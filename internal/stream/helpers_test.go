@@ -56,9 +56,9 @@ func newStreams(t testing.TB) *bench {
 	return b
 }
 
-func dial(t testing.TB, url string) (*nats.Conn, jetstream.JetStream) {
+func dial(t testing.TB, url string, options ...nats.Option) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	nc, err := nats.Connect(url)
+	nc, err := nats.Connect(url, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
