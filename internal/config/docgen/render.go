@@ -18,6 +18,7 @@ var programs = []program{
 	{"Setup", "settlehook setup"},
 	{"Up", "settlehook up"},
 	{"Operator", "settlehook review, parked and quarantine"},
+	{"Doctor", "settlehook doctor"},
 }
 
 // render returns the whole document.
