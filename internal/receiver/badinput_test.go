@@ -146,7 +146,7 @@ func badBodies(t *testing.T) []refused {
 		}
 	}
 	return []refused{
-		bad("empty", "", "not-an-object", "body is not a JSON object"),
+		bad("white space", " ", "not-an-object", "body is not a JSON object"),
 		bad("not JSON", "hello", "not-an-object", "body is not a JSON object"),
 		bad("list", "["+valid+"]", "not-an-object", "body is not a JSON object"),
 		bad("bad UTF-8", strings.Replace(valid, "private", "\xff\xfe", 1), "bad-utf8", "body is not valid UTF-8"),
@@ -306,6 +306,24 @@ func TestNoCollisionPairPasses(t *testing.T) {
 	}
 	if len(h.store.all()) == 0 {
 		t.Error("no genuine callback was taken: the test proves nothing")
+	}
+}
+
+// TestNothingToKeep refuses what has no body as anything else, and keeps nothing
+// of it: probes must not push evidence out of QUARANTINE.
+func TestNothingToKeep(t *testing.T) {
+	for _, in := range []refused{
+		{name: "GET", request: request{method: "GET"}, status: 405, line: "use POST", class: stream.ClassMalformed},
+		{name: "POST", status: 400, line: "malformed: body is not a JSON object", class: stream.ClassMalformed},
+		{name: "unknown merchant", request: request{target: "/callbacks/collect/m9999"}, status: 404, line: "not found", class: stream.ClassUnknown},
+	} {
+		t.Run(in.name, func(t *testing.T) {
+			h := newHarness(t, nil)
+			h.wantRefusal(h.send(in.request), in.status, in.line)
+			if kept := h.keeper.all(); len(kept) > 0 || h.quarantined(string(in.class), "kept") != 0 {
+				t.Errorf("kept %v", kept)
+			}
+		})
 	}
 }
 

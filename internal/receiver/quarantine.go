@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/settlehook/settlehook/internal/stream"
@@ -23,7 +24,9 @@ const (
 // keep stores the evidence of a refusal within its budget. What becomes of it
 // never changes the answer.
 func (x *exchange) keep(f *refusal) (fate, error) {
-	if f.class == "" {
+	// Without a body there is nothing to verify again or replay: probes and
+	// scanners send such, and would push evidence out.
+	if f.class == "" || x.r.Body == http.NoBody {
 		return fateNone, nil
 	}
 	done, ok := x.h.evidence.begin(x, f.class)
