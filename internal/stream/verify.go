@@ -171,3 +171,9 @@ func verifyConsumer(stream string, want, got jetstream.ConsumerConfig) error {
 	}
 	return errors.Join(errs...)
 }
+
+// VerifyDurable refuses a durable of a stream that breaks a guarantee, as its
+// opening does: one *[TopologyError] for each field, joined.
+func VerifyDurable(stream string, want, got jetstream.ConsumerConfig) error {
+	return verifyConsumer(stream, want, got)
+}
