@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -118,45 +119,54 @@ func NewClient(cfg Config) *Client {
 // name, each once however many addresses lead to it. The error holds a
 // *[ServerError] for each address that did not; the servers stand beside it.
 func (c *Client) Servers(ctx context.Context) ([]Server, error) {
+	return each(ctx, c, c.server, func(s Server) (id, name string) { return s.ID, s.Name })
+}
+
+// each asks every server the same, and returns each one's answer once, by name.
+func each[T any](ctx context.Context, c *Client, ask func(context.Context, *url.URL, string) (T, error), names func(T) (id, name string)) ([]T, error) {
 	var (
 		mu      sync.Mutex
-		found   []Server
+		found   = map[string]T{} // by id
 		errs    []error
 		working sync.WaitGroup
 	)
-	keep := func(s Server, err error) {
+	keep := func(answer T, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
-		if !slices.ContainsFunc(found, func(other Server) bool { return other.ID == s.ID }) {
-			found = append(found, s)
-		}
+		id, _ := names(answer)
+		found[id] = answer
 	}
 	for _, u := range c.cfg.URLs {
 		working.Go(func() {
 			places, err := c.places(ctx, u)
 			if err != nil {
-				keep(Server{}, &ServerError{URL: u.Redacted(), Err: err})
+				var none T
+				keep(none, &ServerError{URL: u.Redacted(), Err: err})
 				return
 			}
 			for _, at := range places {
 				working.Go(func() {
-					s, err := c.server(ctx, u, at)
+					answer, err := ask(ctx, u, at)
 					if err != nil {
 						err = &ServerError{URL: u.Redacted(), Addr: at, Err: err}
 					}
-					keep(s, err)
+					keep(answer, err)
 				})
 			}
 		})
 	}
 	working.Wait()
-	slices.SortFunc(found, func(a, b Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	byName := slices.SortedFunc(maps.Values(found), func(a, b T) int {
+		idA, nameA := names(a)
+		idB, nameB := names(b)
+		return cmp.Or(cmp.Compare(nameA, nameB), cmp.Compare(idA, idB))
+	})
 	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return found, errors.Join(errs...)
+	return byName, errors.Join(errs...)
 }
 
 // places are the addresses behind a URL, host:port.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/settlehook/settlehook/internal/natsmon"
 	"github.com/settlehook/settlehook/internal/testserver"
 )
@@ -184,5 +186,23 @@ func TestHang(t *testing.T) {
 	_, err := natsmon.NewClient(natsmon.Config{URLs: []*url.URL{parse(t, s.URL)}, Timeout: 50 * time.Millisecond}).Servers(t.Context())
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestConnections counts clients by their names, once however many ways lead to
+// their server.
+func TestConnections(t *testing.T) {
+	p := testserver.NATSAlone(t, testserver.NATSConfig{})[0]
+	for _, name := range []string{"settlehook worker", "settlehook worker", "settlehook receiver"} {
+		nc, err := nats.Connect(p.Addr, nats.Name(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+	}
+	u := parse(t, "http://"+p.Monitor)
+	names, err := natsmon.NewClient(natsmon.Config{URLs: []*url.URL{u, u}}).Connections(t.Context())
+	if err != nil || len(names) != 2 || names["settlehook worker"] != 2 || names["settlehook receiver"] != 1 {
+		t.Errorf("got %v, %v", names, err)
 	}
 }

@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// testedVersion is the nats-server that everything is tested with.
+const testedVersion = "2.15.2"
+
+// natsServer says where we are connected, and whether there is JetStream.
+func natsServer(ctx context.Context, v *visit) ([]Finding, error) {
+	l, err := v.nats.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	version := l.nc.ConnectedServerVersion()
+	if older(version, testedVersion) {
+		return []Finding{warn("update the NATS servers, one after the other",
+			"nats-server %s is older than %s, which settlehook is tested with", version, testedVersion)}, nil
+	}
+	u, err := v.user.get(ctx)
+	if err == nil && u.mayAsk("$JS.API.INFO") {
+		if _, err := l.js.AccountInfo(ctx); err != nil {
+			if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+				return []Finding{jetStreamOff(err)}, nil
+			}
+			return nil, err
+		}
+	}
+	cluster := l.nc.ConnectedClusterName()
+	if cluster == "" {
+		return []Finding{ok("nats-server %s, %s, alone; JetStream is on", version, l.nc.ConnectedServerName())}, nil
+	}
+	return []Finding{ok("nats-server %s, %s of the cluster %s; JetStream is on", version, l.nc.ConnectedServerName(), cluster)}, nil
+}
+
+func jetStreamOff(err error) Finding {
+	f := fail("give the servers a jetstream block, as in deploy/nats/nats-server.conf, and the account its JetStream", "%v", err)
+	f.Check = checkNATS
+	return f
+}
+
+// older compares versions such as 2.15.2 by their first three numbers.
+func older(version, than string) bool {
+	a, b := numbers(version), numbers(than)
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}
+
+func numbers(version string) (n [3]int) {
+	core, _, _ := strings.Cut(version, "-") // of a release candidate
+	for i, part := range strings.SplitN(core, ".", len(n)) {
+		n[i], _ = strconv.Atoi(part)
+	}
+	return n
+}

@@ -1,0 +1,105 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// catchUp is how long a copy may be behind: one under load is never quite level.
+const catchUp = 3 * time.Second
+
+// replicas looks whether as many copies follow as are declared.
+func replicas(ctx context.Context, v *visit) ([]Finding, error) {
+	infos, err := v.streams.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want := v.o.Settings.Topology.Replicas
+	var found []Finding
+	for _, name := range streamNames {
+		info := infos[name]
+		if info == nil {
+			return nil, &trouble{missing(name)}
+		}
+		if copiesOf(info).current < want {
+			if info, err = v.afterCatchingUp(ctx, name, want); err != nil {
+				return nil, err
+			}
+		}
+		if c := copiesOf(info); c.current < want && info.Config.Replicas >= want {
+			found = append(found, fail("start the servers that are down, or restart the one that does not follow ('nats stream info "+name+"')",
+				"stream %s has %d of %d copies that follow%s", name, c.current, want, c.words()))
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	return []Finding{ok("every stream has %d %s, with its leader", want, plural(want, "copy", "copies that follow"))}, nil
+}
+
+// afterCatchingUp reads a stream until its copies follow, or for long enough.
+func (v *visit) afterCatchingUp(ctx context.Context, name string, want int) (*jetstream.StreamInfo, error) {
+	l, err := v.nats.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.NewTimer(min(catchUp, v.o.Timeout/3))
+	defer deadline.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		info, err := readStream(ctx, l.js, name)
+		if err != nil {
+			return nil, err
+		}
+		if info == nil {
+			return nil, &trouble{missing(name)}
+		}
+		select {
+		case <-deadline.C:
+			return info, nil
+		case <-tick.C:
+			if copiesOf(info).current >= want {
+				return info, nil
+			}
+		}
+	}
+}
+
+// copies are what a stream's leader says of its copies, itself included.
+type copies struct {
+	current int
+	behind  []string
+}
+
+func copiesOf(info *jetstream.StreamInfo) copies {
+	if info.Cluster == nil {
+		return copies{current: 1} // a server alone
+	}
+	var c copies
+	if info.Cluster.Leader != "" {
+		c.current++
+	}
+	for _, peer := range info.Cluster.Replicas {
+		switch {
+		case peer.Offline:
+			c.behind = append(c.behind, peer.Name+" is offline")
+		case !peer.Current:
+			c.behind = append(c.behind, fmt.Sprintf("%s is %d operations behind", peer.Name, peer.Lag))
+		default:
+			c.current++
+		}
+	}
+	return c
+}
+
+func (c copies) words() string {
+	if len(c.behind) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(c.behind, ", ")
+}

@@ -1,0 +1,78 @@
+package doctor
+
+const roleOperator = "operator"
+
+// roles are what each role of deploy/nats/permissions.conf publishes; a test holds
+// the two together.
+var roles = map[string][]string{
+	"receiver": {
+		"callbacks.v1.*.*.*",
+		"quarantine.v1.*.*.*",
+		"$JS.API.STREAM.INFO.*",
+	},
+	"worker": {
+		"payments.v1.>",
+		"trail.v1.*.*.*",
+		"parked.v1.*.*",
+		"$JS.API.STREAM.INFO.*",
+		"$JS.API.STREAM.MSG.GET.CALLBACKS",
+		"$JS.API.STREAM.MSG.GET.PAYMENTS",
+		"$JS.API.STREAM.MSG.GET.ORDERS",
+		"$JS.API.STREAM.PURGE.CALLBACKS",
+		"$JS.API.CONSUMER.LIST.CALLBACKS",
+		"$JS.API.CONSUMER.INFO.CALLBACKS.*",
+		"$JS.API.CONSUMER.INFO.ORDERS.*",
+		"$JS.API.CONSUMER.INFO.PAYMENTS.*",
+		"$JS.API.CONSUMER.CREATE.CALLBACKS.*.callbacks.v1.>",
+		"$JS.API.CONSUMER.CREATE.ORDERS.*.orders.v1.submitted.>",
+		"$JS.API.CONSUMER.CREATE.PAYMENTS.*",
+		"$JS.API.CONSUMER.LEADER.STEPDOWN.CALLBACKS.*",
+		"$JS.API.CONSUMER.LEADER.STEPDOWN.ORDERS.*",
+		"$JS.API.CONSUMER.LEADER.STEPDOWN.PAYMENTS.*",
+		"$JS.API.CONSUMER.MSG.NEXT.CALLBACKS.*",
+		"$JS.API.CONSUMER.MSG.NEXT.ORDERS.*",
+		"$JS.API.CONSUMER.MSG.NEXT.PAYMENTS.*",
+		"$JS.ACK.CALLBACKS.>",
+		"$JS.ACK.ORDERS.>",
+		"$JS.ACK.PAYMENTS.>",
+	},
+	"order-service": {
+		"orders.v1.*.*.*.*",
+		"$JS.API.STREAM.INFO.ORDERS",
+		"$JS.API.STREAM.MSG.GET.ORDERS",
+	},
+	"downstream": {
+		"$JS.API.STREAM.INFO.PAYMENTS",
+		"$JS.API.CONSUMER.INFO.PAYMENTS.*",
+		"$JS.API.CONSUMER.CREATE.PAYMENTS.>",
+		"$JS.API.CONSUMER.MSG.NEXT.PAYMENTS.*",
+		"$JS.ACK.PAYMENTS.>",
+	},
+	roleOperator: {
+		"payments.v1.>",
+		"callbacks.v1.*.*.*",
+		"trail.v1.*.*.*",
+		"$SYS.REQ.USER.INFO",
+		"$JS.API.INFO",
+		"$JS.API.STREAM.INFO.*",
+		"$JS.API.STREAM.NAMES",
+		"$JS.API.STREAM.LIST",
+		"$JS.API.STREAM.MSG.GET.*",
+		"$JS.API.STREAM.MSG.DELETE.PARKED",
+		"$JS.API.STREAM.MSG.DELETE.QUARANTINE",
+		"$JS.API.CONSUMER.INFO.*.*",
+		"$JS.API.CONSUMER.LIST.*",
+		"$JS.API.CONSUMER.NAMES.*",
+		"$JS.API.CONSUMER.CREATE.>",
+		"$JS.API.CONSUMER.MSG.NEXT.*.*",
+		"$JS.ACK.>",
+	},
+	"setup": {
+		"$JS.API.STREAM.INFO.*",
+		"$JS.API.STREAM.CREATE.*",
+		"$JS.API.STREAM.UPDATE.*",
+		"$JS.API.CONSUMER.INFO.*.*",
+		"$JS.API.CONSUMER.LIST.*",
+		"$JS.API.CONSUMER.CREATE.>",
+	},
+}
