@@ -38,7 +38,7 @@ func replicas(ctx context.Context, v *visit) ([]Finding, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
-	return []Finding{ok("every stream has %d %s, with its leader", want, plural(want, "copy", "copies that follow"))}, nil
+	return []Finding{ok("every stream has %d %s", want, plural(want, "copy, as declared", "copies that follow, as declared"))}, nil
 }
 
 // afterCatchingUp reads a stream until its copies follow, or for long enough.

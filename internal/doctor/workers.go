@@ -26,5 +26,7 @@ func workers(ctx context.Context, v *visit) ([]Finding, error) {
 		return []Finding{warn(fmt.Sprintf("set MAX_WORKERS to twice what runs (%d) in the workers' environment, or run fewer", 2*running),
 			"%d workers are connected, more than MAX_WORKERS (%d): without Redis they would ask gateways more than they allow", running, most)}, nil
 	}
-	return []Finding{ok("%d workers (at most %d) and %d receivers are connected", running, most, names[connectionReceiver])}, nil
+	receivers := names[connectionReceiver]
+	return []Finding{ok("connected: %d %s (at most %d), %d %s", running, plural(running, "worker", "workers"), most,
+		receivers, plural(receivers, "receiver", "receivers"))}, nil
 }
