@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,15 +35,16 @@ func waitingCases(ctx context.Context, v *visit) ([]Finding, error) {
 	var found []Finding
 	add := func(n uint64, mend, what string) {
 		if n > 0 {
-			found = append(found, warn(mend, "%d %s", n, what))
+			found = append(found, warn(mend, what, n))
 		}
 	}
-	add(open(reviews, resolved), "settlehook review ls", "open reviews: orders that need a person's decision")
+	add(open(reviews, resolved), "settlehook review ls", "reviews that are open: %d; each is an order that needs a person's decision")
 	add(parked.State.Msgs, "settlehook parked ls, mend the cause, then settlehook parked redrive",
-		"parked callbacks: no event says what became of their orders")
-	for merchant, n := range byMerchant(refused) {
-		add(n, "mend the key of "+merchant+" in the merchants file, then settlehook quarantine redrive --merchant "+merchant+"; junk may stay",
-			"callbacks of "+merchant+" refused for their signature")
+		"callbacks that are parked: %d; no event says what became of their orders")
+	refusals := byMerchant(refused)
+	for _, merchant := range slices.Sorted(maps.Keys(refusals)) {
+		add(refusals[merchant], "mend the key of "+merchant+" in the merchants file, then settlehook quarantine redrive --merchant "+merchant+"; junk may stay",
+			"callbacks of "+merchant+" refused for their signature: %d")
 	}
 	if len(found) > 0 {
 		return found, nil

@@ -19,18 +19,13 @@ func replicas(ctx context.Context, v *visit) ([]Finding, error) {
 		return nil, err
 	}
 	want := v.o.Settings.Topology.Replicas
+	if infos, err = v.caughtUp(ctx, infos, want); err != nil {
+		return nil, err
+	}
 	var found []Finding
 	for _, name := range streamNames {
-		info := infos[name]
-		if info == nil {
-			return nil, &trouble{missing(name)}
-		}
-		if copiesOf(info).current < want {
-			if info, err = v.afterCatchingUp(ctx, name, want); err != nil {
-				return nil, err
-			}
-		}
-		if c := copiesOf(info); c.current < want && info.Config.Replicas >= want {
+		// Fewer copies than declared are a field of the stream's topology.
+		if c := copiesOf(infos[name]); c.current < want && infos[name].Config.Replicas >= want {
 			found = append(found, fail("start the servers that are down, or restart the one that does not follow ('nats stream info "+name+"')",
 				"stream %s has %d of %d copies that follow%s", name, c.current, want, c.words()))
 		}
@@ -41,31 +36,33 @@ func replicas(ctx context.Context, v *visit) ([]Finding, error) {
 	return []Finding{ok("every stream has %d %s", want, plural(want, "copy, as declared", "copies that follow, as declared"))}, nil
 }
 
-// afterCatchingUp reads a stream until its copies follow, or for long enough.
-func (v *visit) afterCatchingUp(ctx context.Context, name string, want int) (*jetstream.StreamInfo, error) {
-	l, err := v.nats.get(ctx)
-	if err != nil {
-		return nil, err
-	}
+// caughtUp reads the streams again until their copies follow, or for long enough.
+func (v *visit) caughtUp(ctx context.Context, infos streams, want int) (streams, error) {
 	deadline := time.NewTimer(min(catchUp, v.o.Timeout/3))
 	defer deadline.Stop()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		info, err := readStream(ctx, l.js, name)
-		if err != nil {
-			return nil, err
+		follow := true
+		for _, name := range streamNames {
+			if infos[name] == nil {
+				return nil, &trouble{missing(name)}
+			}
+			follow = follow && copiesOf(infos[name]).current >= want
 		}
-		if info == nil {
-			return nil, &trouble{missing(name)}
+		if follow {
+			return infos, nil
 		}
 		select {
 		case <-deadline.C:
-			return info, nil
+			return infos, nil
+		case <-ctx.Done():
+			return infos, nil
 		case <-tick.C:
-			if copiesOf(info).current >= want {
-				return info, nil
-			}
+		}
+		var err error
+		if infos, err = v.readStreams(ctx); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -89,7 +86,7 @@ func copiesOf(info *jetstream.StreamInfo) copies {
 		case peer.Offline:
 			c.behind = append(c.behind, peer.Name+" is offline")
 		case !peer.Current:
-			c.behind = append(c.behind, fmt.Sprintf("%s is %d operations behind", peer.Name, peer.Lag))
+			c.behind = append(c.behind, fmt.Sprintf("%s is %d operations behind, last heard %s ago", peer.Name, peer.Lag, peer.Active.Round(100*time.Millisecond)))
 		default:
 			c.current++
 		}
