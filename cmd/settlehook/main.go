@@ -23,6 +23,7 @@ type cli struct {
 	Up         upCmd         `cmd:"" help:"Run everything in one process: embedded NATS, receiver, worker."`
 	Sandbox    sandboxCmd    `cmd:"" help:"Run the sandbox gateway alone."`
 	Setup      setupCmd      `cmd:"" help:"Create or update streams and consumers on an external NATS."`
+	Doctor     doctorCmd     `cmd:"" help:"Check a running installation, and say what mends what is wrong."`
 	Send       sendCmd       `cmd:"" help:"Sign a test callback and post it to a receiver."`
 	Sign       signCmd       `cmd:"" help:"Sign the parameters on standard input."`
 	Verify     verifyCmd     `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
