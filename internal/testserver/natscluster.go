@@ -36,10 +36,14 @@ func password(role string) string { return "secret-of-" + role }
 func passwords() []string {
 	var env []string
 	for _, role := range natsRoles {
-		name := strings.ToUpper(strings.ReplaceAll(role, "-", "_"))
-		env = append(env, fmt.Sprintf("NATS_%s_PASSWORD=%q", name, password(role)))
+		env = append(env, fmt.Sprintf("%s=%q", PasswordVariable(role), password(role)))
 	}
 	return env
+}
+
+// PasswordVariable is the variable that deploy/nats takes a role's password from.
+func PasswordVariable(role string) string {
+	return "NATS_" + strings.ToUpper(strings.ReplaceAll(role, "-", "_")) + "_PASSWORD"
 }
 
 // InboxPrefix is where a role's answers come to.
