@@ -47,7 +47,7 @@ type Public struct {
 func (*Public) check(*faults) {}
 
 // WebURL is an http or https address. The zero value is unset.
-type WebURL struct{ *url.URL }
+type WebURL struct{ text string }
 
 // UnmarshalText reads it.
 func (w *WebURL) UnmarshalText(text []byte) error {
@@ -55,20 +55,15 @@ func (w *WebURL) UnmarshalText(text []byte) error {
 	if err != nil {
 		return errors.New("is not a base address; write it like https://pay.example.com")
 	}
-	w.URL = u
+	w.text = u.String()
 	return nil
 }
 
 // IsZero reports whether it is unset.
-func (w WebURL) IsZero() bool { return w.URL == nil }
+func (w WebURL) IsZero() bool { return w.text == "" }
 
-// String is the address, empty where it is unset.
-func (w WebURL) String() string {
-	if w.URL == nil {
-		return ""
-	}
-	return w.URL.String()
-}
+// String is the address without a slash at its end; empty where it is unset.
+func (w WebURL) String() string { return w.text }
 
 // webAddress reads a base address. Credentials are refused: it is printed.
 func webAddress(text string) (*url.URL, error) {
