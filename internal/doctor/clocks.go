@@ -81,7 +81,7 @@ func (v *visit) natsClock(ctx context.Context) (offset, error) {
 }
 
 func (v *visit) redisClock(ctx context.Context) (offset, error) {
-	client, err := v.reachableRedis(ctx)
+	client, err := v.redis.get(ctx)
 	if err != nil {
 		return offset{}, err
 	}

@@ -133,6 +133,10 @@ func standing(want wanted, info *jetstream.ConsumerInfo) []Finding {
 			found = append(found, fieldFinding(b))
 		}
 	}
+	if got := info.Config.MaxAckPending; len(found) == 0 && got != want.config.MaxAckPending {
+		found = append(found, warn("settlehook setup", "consumer %s on %s: max_ack_pending is %d, the merchant's rate and ACK_WAIT ask for %d",
+			info.Name, want.stream, got, want.config.MaxAckPending))
+	}
 	if info.Paused {
 		found = append(found, fail(fmt.Sprintf("nats consumer resume %s %s", want.stream, info.Name),
 			"merchant %s: consumer %s on %s is paused for %s more", want.merchant, info.Name, want.stream, info.PauseRemaining.Round(time.Second)))
@@ -154,14 +158,14 @@ func (v *visit) worked(ctx context.Context, want wanted, info *jetstream.Consume
 	say := fmt.Sprintf("merchant %s: %d %s, the oldest for %s", want.merchant, waiting,
 		plural(int(waiting), "callback waits", "callbacks wait"), age.Round(time.Second))
 	if info.NumWaiting == 0 && v.longAgo(info.TimeStamp, info.Delivered.Last) {
-		return []Finding{fail("start workers with the role callbacks (kubectl get deploy,scaledobject; kubectl logs deploy/worker); one leaves a merchant alone whose gateway does not answer: settlehook gateway balance --merchant "+want.merchant,
+		return []Finding{fail("start workers with the role callbacks (kubectl get deployments,scaledobjects); one leaves a merchant alone whose gateway does not answer: settlehook gateway balance --merchant "+want.merchant,
 			"%s, and nobody pulls them", say)}, nil
 	}
 	floor := "never"
 	if last := info.AckFloor.Last; last != nil {
 		floor = info.TimeStamp.Sub(*last).Round(time.Second).String() + " ago"
 	}
-	return []Finding{warn("see why in the worker's log: 'callback decided' with merchant "+want.merchant+" (kubectl logs deploy/worker), and its gateway: settlehook gateway balance --merchant "+want.merchant,
+	return []Finding{warn("see why in the workers' log: 'callback decided' with merchant "+want.merchant+", and its gateway: settlehook gateway balance --merchant "+want.merchant,
 		"%s; the last of them ended %s", say, floor)}, nil
 }
 
@@ -198,7 +202,7 @@ func (v *visit) swept(infos []*jetstream.ConsumerInfo) []Finding {
 	}) {
 		return nil
 	}
-	return []Finding{fail("start a worker with the role sweep (kubectl scale deploy/sweeper --replicas=2)",
+	return []Finding{fail("start a worker with the role sweep (the Deployment of the sweepers)",
 		"nobody sweeps: orders whose callbacks are lost are not found")}
 }
 

@@ -157,6 +157,11 @@ func workerFaults() []fault {
 			want: []finding{{"consumers", fails, "consumer reconciler-m1001 on CALLBACKS: max_deliver is 3, must be -1", "settlehook setup"}},
 		},
 		{
+			name:  "a rate was changed without a set-up",
+			plant: func(s *site) { s.changeConsumer(func(c *jetstream.ConsumerConfig) { c.MaxAckPending = 7 }) },
+			want:  []finding{{"consumers", warns, "consumer reconciler-m1001 on CALLBACKS: max_ack_pending is 7, the merchant's rate and ACK_WAIT ask for 15000", "settlehook setup"}},
+		},
+		{
 			name: "a consumer is paused", plant: func(s *site) {
 				_, err := s.admin().PauseConsumer(s.t.Context(), stream.Callbacks, "reconciler-m1001", time.Now().Add(time.Hour))
 				must(s.t, err)
@@ -273,7 +278,7 @@ func outerFaults() []fault {
 				s.setUp()
 				must(s.t, s.admin().DeleteConsumer(s.t.Context(), stream.Callbacks, "reconciler-m1001"))
 			},
-			want: []finding{{"consumers", fails, "nobody sweeps", "a worker with the role sweep"}, {"receiver", fails, "merchant m2002: the receiver does not know it", "the same MERCHANTS_FILE"}},
+			want: []finding{{"consumers", fails, "nobody sweeps", "start a worker with the role sweep"}, {"receiver", fails, "merchant m2002: the receiver does not know it", "the same MERCHANTS_FILE"}},
 		},
 	}
 }

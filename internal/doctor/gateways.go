@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,19 +26,20 @@ func gateways(ctx context.Context, v *visit) ([]Finding, error) {
 	}
 	// Each question takes its turn in the merchant's rate, which workers share
 	// in Redis; without Redis it takes a worker's share.
-	client, err := v.redis.get(ctx)
-	if err != nil || v.o.Settings.Redis.URL.IsZero() {
-		client = nil
-	}
+	client, _ := v.redis.get(ctx)
 	all := merchants.All()
 	answers := make([]Finding, len(all))
+	var sandboxes atomic.Int64
 	places := make(chan struct{}, gatewaysAtOnce)
 	var asking sync.WaitGroup
 	for i, m := range all {
 		asking.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			answers[i] = v.askGateway(ctx, m, client)
+			sandbox := false
+			if answers[i], sandbox = v.askGateway(ctx, m, client); sandbox {
+				sandboxes.Add(1)
+			}
 		})
 	}
 	asking.Wait()
@@ -50,31 +52,46 @@ func gateways(ctx context.Context, v *visit) ([]Finding, error) {
 	if len(found) > 0 {
 		return found, nil
 	}
-	return []Finding{ok("%d of %d gateways answer to the merchant's key", len(all), len(all))}, nil
+	say := "each gateway answers to its merchant's key"
+	if n := sandboxes.Load(); n > 0 {
+		say += fmt.Sprintf("; of %d %s a sandbox does: no real money", n, plural(int(n), "merchant", "merchants"))
+	}
+	return []Finding{ok("%s", say)}, nil
 }
 
-func (v *visit) askGateway(ctx context.Context, m *config.Merchant, redisClient redis.UniversalClient) Finding {
+// askGateway asks one merchant's gateway once. sandbox: it moves no real money.
+func (v *visit) askGateway(ctx context.Context, m *config.Merchant, shared redis.UniversalClient) (f Finding, sandbox bool) {
 	s := v.o.Settings
-	timeout := min(s.Reconcile.QueryTimeout, v.o.Timeout/2)
-	client, err := gateway.NewClient(gateway.Config{BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring, Timeout: timeout})
+	client, err := gateway.NewClient(gateway.Config{
+		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring, Timeout: min(s.Reconcile.QueryTimeout, v.o.Timeout/2),
+	})
 	if err != nil {
-		return fail("mend the merchant in "+s.Merchants.Path, "merchant %s: %v", m.ID, err)
+		return fail("mend the merchant in "+s.Merchants.Path, "merchant %s: %v", m.ID, err), false
 	}
 	defer client.CloseIdleConnections()
-	if redisClient != nil {
-		rate := orderapi.NewRate(redisClient, s.Redis.KeyPrefix, m.ID, m.RatePerSecond(), s.Reconcile.MaxWorkers, s.Reconcile.RateWaitMax)
-		wait, turn := rate.Reserve(ctx, min(s.Reconcile.RateWaitMax, v.o.Timeout/3))
-		if !turn {
-			return skipped("settlehook doctor --only gateways, when less is asked",
-				"merchant %s: the workers use up its query rate, so that the gateway was not asked", m.ID)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+	if shared != nil && !v.turn(ctx, m, shared) {
+		return skipped("settlehook doctor --only gateways, when less is asked",
+			"merchant %s: the workers use up its query rate, so that the gateway was not asked", m.ID), false
 	}
-	_, err = client.QueryBalance(ctx)
-	return gatewayFinding(m, s.Merchants.Path, err)
+	balance, err := client.QueryBalance(ctx)
+	return gatewayFinding(m, s.Merchants.Path, err), balance.Sandbox
+}
+
+// turn waits for a turn in a merchant's rate, if it comes soon.
+func (v *visit) turn(ctx context.Context, m *config.Merchant, shared redis.UniversalClient) bool {
+	s := v.o.Settings
+	rate := orderapi.NewRate(shared, s.Redis.KeyPrefix, m.ID, m.RatePerSecond(), s.Reconcile.MaxWorkers, s.Reconcile.RateWaitMax)
+	wait, ours := rate.Reserve(ctx, min(s.Reconcile.RateWaitMax, v.o.Timeout/3))
+	if !ours {
+		return false
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // gatewayFinding words what came of a merchant's question. What a gateway said

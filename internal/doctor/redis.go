@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/redisconn"
 )
 
 // memoryHigh is when a Redis that evicts nothing is about to refuse writes.
@@ -20,14 +22,11 @@ const memoryHigh = 0.9
 // redisServer looks at Redis, which saves queries and shares the rate. Without
 // it nothing is lost, but gateways are asked more than they allow.
 func redisServer(ctx context.Context, v *visit) ([]Finding, error) {
-	if v.o.Settings.Redis.URL.IsZero() {
-		return []Finding{noRedis()}, nil
-	}
-	client, err := v.reachableRedis(ctx)
+	client, err := v.redis.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := nodesOf(ctx, client)
+	nodes, err := nodesOf(ctx, client, v.o.Settings.Redis.URL.Target().Master)
 	if err != nil {
 		return nil, fmt.Errorf("ask Redis how it is: %w", err)
 	}
@@ -52,37 +51,43 @@ func noRedis() Finding {
 	return f
 }
 
-// reachableRedis returns the client once it is answered.
-func (v *visit) reachableRedis(ctx context.Context) (redis.UniversalClient, error) {
+// openRedis returns a client that was answered.
+func (v *visit) openRedis(ctx context.Context) (redis.UniversalClient, error) {
 	s := v.o.Settings.Redis
 	if s.URL.IsZero() {
 		return nil, &trouble{noRedis()}
 	}
-	client, err := v.redis.get(ctx)
+	client, err := redisconn.Open(s, func(bool) {})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open Redis: %w", err)
 	}
 	if err := client.Ping(ctx).Err(); err != nil {
-		mend := "check that Redis runs at " + s.URL.String() + " and answers within REDIS_READ_TIMEOUT (" + s.ReadTimeout.String() + "), then REDIS_URL"
-		if reply := redis.Error(nil); errors.As(err, &reply) {
-			mend = "put the user and password into REDIS_URL: redis://user:password@host:6379/0"
-		}
-		f := fail(mend, "Redis at %s: %v", s.URL, err)
-		f.Check = checkRedis
-		return nil, &trouble{f}
+		_ = client.Close()
+		return nil, &trouble{redisTrouble(s, err)}
 	}
 	return client, nil
 }
 
+func redisTrouble(s config.Redis, err error) Finding {
+	mend := "check that Redis runs at " + s.URL.String() + " and answers within REDIS_READ_TIMEOUT (" + s.ReadTimeout.String() + "), then REDIS_URL"
+	if reply := redis.Error(nil); errors.As(err, &reply) {
+		mend = "put the user and password into REDIS_URL: redis://user:password@host:6379/0"
+	}
+	f := fail(mend, "Redis at %s: %v", s.URL, err)
+	f.Check = checkRedis
+	return f
+}
+
 // node is a server of Redis as it describes itself.
 type node struct {
-	addr                     string
+	addr                     string // host:port, or the sentinels' name of the master
 	version, role, policy    string
 	usedMemory, memoryBudget int64
 }
 
-// nodesOf asks every server that holds keys.
-func nodesOf(ctx context.Context, client redis.UniversalClient) ([]node, error) {
+// nodesOf asks every server that holds keys. master is what sentinels call it;
+// empty: there are none.
+func nodesOf(ctx context.Context, client redis.UniversalClient, master string) ([]node, error) {
 	switch c := client.(type) {
 	case *redis.ClusterClient:
 		var mu sync.Mutex
@@ -96,7 +101,7 @@ func nodesOf(ctx context.Context, client redis.UniversalClient) ([]node, error) 
 		})
 		return all, err
 	case *redis.Client:
-		n, err := nodeOf(ctx, c, c.Options().Addr)
+		n, err := nodeOf(ctx, c, cmp.Or(master, c.Options().Addr))
 		return []node{n}, err
 	default:
 		return nil, fmt.Errorf("a client of Redis of a kind that is not known: %T", client)
@@ -157,7 +162,7 @@ func (n node) keepAll() string {
 func (n node) cli() string {
 	host, port, err := net.SplitHostPort(n.addr)
 	if err != nil {
-		return "-h " + n.addr
+		return "-h HOST" // redis-cli -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME tells it
 	}
 	return "-h " + host + " -p " + port
 }

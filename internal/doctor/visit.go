@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/natsmon"
-	"github.com/settlehook/settlehook/internal/redisconn"
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
@@ -212,12 +210,4 @@ func (v *visit) monitor() *natsmon.Client {
 
 func (v *visit) askServers(ctx context.Context) ([]natsmon.Server, error) {
 	return v.monitor().Servers(ctx)
-}
-
-func (v *visit) openRedis(context.Context) (redis.UniversalClient, error) {
-	c, err := redisconn.Open(v.o.Settings.Redis, func(bool) {})
-	if err != nil {
-		return nil, fmt.Errorf("open Redis: %w", err)
-	}
-	return c, nil
 }
