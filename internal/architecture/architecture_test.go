@@ -180,10 +180,10 @@ var levels = [][]string{
 	{"internal/callback", "internal/plain"},
 	{"internal/reconcile"},
 	{
-		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/orderapi", "internal/receiver",
+		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/natsmon", "internal/orderapi", "internal/receiver",
 		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles",
 	},
-	{"internal/app"},
+	{"internal/app", "internal/doctor"},
 	{"internal/up"}, // the all-in-one: app and the servers it brings
 	{"cmd"},
 }
