@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/settlehook/settlehook/internal/config"
 )
 
@@ -84,5 +86,23 @@ func TestEveryCheckSaysSomething(t *testing.T) {
 	}
 	if got := strings.Join(failing, " "); got != "merchants nats" {
 		t.Errorf("failing: %s, want merchants and nats alone", got)
+	}
+}
+
+// TestWithoutJetStream finds it out once.
+func TestWithoutJetStream(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.Shutdown()
+	settings := config.Doctor{NATS: config.NATS{ConnectTimeout: 5 * time.Second, PublishTimeout: 5 * time.Second}}
+	if err := settings.NATS.URL.UnmarshalText([]byte(s.ClientURL())); err != nil {
+		t.Fatal(err)
+	}
+	found := Run(t.Context(), Options{Settings: settings, Checks: []string{checkNATS, checkTopology}})
+	if len(found) != 2 || found[0].Status != Fail || !strings.Contains(found[0].Mend, "a jetstream block") || found[1].Status != Skipped {
+		t.Errorf("got %+v", found)
 	}
 }

@@ -37,6 +37,7 @@ const (
 
 // Subjects that checks ask on. Where the user may not, they are skipped.
 const (
+	askAccount      = "$JS.API.INFO"
 	askStreamInfo   = "$JS.API.STREAM.INFO."
 	askConsumerList = "$JS.API.CONSUMER.LIST."
 	askMessage      = "$JS.API.STREAM.MSG.GET."

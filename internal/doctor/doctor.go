@@ -103,6 +103,9 @@ func (v *visit) bounded(ctx context.Context, c check) []Finding {
 	case found := <-done:
 		return found
 	case <-grace.C:
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return []Finding{{Check: c.name, Status: Skipped, Says: "interrupted"}}
+		}
 		return []Finding{{
 			Check: c.name, Status: Fail, Says: fmt.Sprintf("did not end within %s", v.o.Timeout),
 			Mend: fmt.Sprintf("settlehook doctor --only %s --timeout %s", c.name, 4*v.o.Timeout),

@@ -31,7 +31,7 @@ func fullness(ctx context.Context, v *visit) ([]Finding, error) {
 		if f, wrong := full(want, info, v.o.Settings.Sweep.HighWater); wrong {
 			found = append(found, f)
 		}
-		shares = append(shares, fmt.Sprintf("%s %d (%.0f %%)", want.Name, info.State.Msgs, 100*share01(info)))
+		shares = append(shares, fmt.Sprintf("%s %d (%.0f %%)", want.Name, info.State.Msgs, 100*usedOf(info)))
 	}
 	if len(found) > 0 {
 		return found, nil
@@ -39,7 +39,8 @@ func fullness(ctx context.Context, v *visit) ([]Finding, error) {
 	return []Finding{ok("messages: %s", strings.Join(shares, ", "))}, nil
 }
 
-func share01(info *jetstream.StreamInfo) float64 {
+// usedOf is the share of its size that a stream uses, 0 to 1.
+func usedOf(info *jetstream.StreamInfo) float64 {
 	if info.Config.MaxBytes <= 0 {
 		return 0
 	}
@@ -54,7 +55,7 @@ func full(want jetstream.StreamConfig, info *jetstream.StreamInfo, highWater flo
 		return warn("settlehook setup", "stream %s: its size is %s, %s says %s",
 			want.Name, config.Bytes(info.Config.MaxBytes), setting, config.Bytes(want.MaxBytes)), true
 	}
-	used := share01(info)
+	used := usedOf(info)
 	if want.Discard != jetstream.DiscardNew || used < highWater {
 		return Finding{}, false
 	}

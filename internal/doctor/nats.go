@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -18,25 +19,34 @@ func natsServer(ctx context.Context, v *visit) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	version := l.nc.ConnectedServerVersion()
+	if err := v.jetStreamOn(ctx, l); err != nil {
+		return nil, err
+	}
+	version, where := l.nc.ConnectedServerVersion(), l.nc.ConnectedServerName()
 	if older(version, testedVersion) {
 		return []Finding{warn("update the NATS servers, one after the other",
-			"nats-server %s is older than %s, which settlehook is tested with", version, testedVersion)}, nil
+			"nats-server %s (%s) is older than %s, which settlehook is tested with", version, where, testedVersion)}, nil
 	}
+	if cluster := l.nc.ConnectedClusterName(); cluster != "" {
+		where += " of the cluster " + cluster
+	}
+	return []Finding{ok("nats-server %s, %s; JetStream is on", version, where)}, nil
+}
+
+// jetStreamOn asks for JetStream, where the user may.
+func (v *visit) jetStreamOn(ctx context.Context, l *link) error {
 	u, err := v.user.get(ctx)
-	if err == nil && u.mayAsk("$JS.API.INFO") {
-		if _, err := l.js.AccountInfo(ctx); err != nil {
-			if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
-				return []Finding{jetStreamOff(err)}, nil
-			}
-			return nil, err
-		}
+	if err != nil || u.untold || !u.mayAsk(askAccount) {
+		return err // what reads the streams finds out
 	}
-	cluster := l.nc.ConnectedClusterName()
-	if cluster == "" {
-		return []Finding{ok("nats-server %s, %s, alone; JetStream is on", version, l.nc.ConnectedServerName())}, nil
+	_, err = l.js.AccountInfo(ctx)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return &trouble{jetStreamOff(err)}
+	case err != nil:
+		return fmt.Errorf("ask for JetStream: %w", err)
 	}
-	return []Finding{ok("nats-server %s, %s of the cluster %s; JetStream is on", version, l.nc.ConnectedServerName(), cluster)}, nil
+	return nil
 }
 
 func jetStreamOff(err error) Finding {

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/settlehook/settlehook/internal/config"
@@ -36,26 +38,47 @@ func publicReceiver(ctx context.Context, v *visit) ([]Finding, error) {
 	}
 	client, closeIdle := v.webClient()
 	defer closeIdle()
-	var found []Finding
-	for _, m := range merchants.All() {
-		wrong, state, err := v.knock(ctx, client, m)
-		if err != nil {
-			return []Finding{unreachable(base.String(), err)}, nil
-		}
-		if len(found) == 0 {
-			found = append(found, v.transport(base, state)...)
-		}
-		if wrong != nil {
-			found = append(found, *wrong)
-			if wrong.Status == Fail && !strings.HasPrefix(wrong.Says, "merchant ") {
-				break // it is not about this merchant
-			}
-		}
+	all := merchants.All()
+	// The first tells what does not hang on the merchant.
+	wrong, state, err := v.knock(ctx, client, all[0])
+	if err != nil {
+		return []Finding{unreachable(base.String(), err)}, nil
+	}
+	found := v.transport(base, state)
+	if wrong != nil {
+		found = append(found, *wrong)
+	}
+	if wrong == nil || strings.HasPrefix(wrong.Says, "merchant ") {
+		found = append(found, v.knockAll(ctx, client, all[1:])...)
 	}
 	if len(found) > 0 {
 		return found, nil
 	}
 	return []Finding{ok("%s answers as the receiver does", base)}, nil
+}
+
+// knocksAtOnce bounds how many paths are tried at the same time.
+const knocksAtOnce = 4
+
+func (v *visit) knockAll(ctx context.Context, client *http.Client, merchants []*config.Merchant) []Finding {
+	answers := make([][]Finding, len(merchants))
+	places := make(chan struct{}, knocksAtOnce)
+	var knocking sync.WaitGroup
+	for i, m := range merchants {
+		knocking.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			wrong, _, err := v.knock(ctx, client, m)
+			switch {
+			case err != nil:
+				answers[i] = []Finding{unreachable(v.o.Settings.Public.URL.String(), err)}
+			case wrong != nil:
+				answers[i] = []Finding{*wrong}
+			}
+		})
+	}
+	knocking.Wait()
+	return slices.Concat(answers...)
 }
 
 func (v *visit) webClient() (client *http.Client, closeIdle func()) {

@@ -134,6 +134,9 @@ func (v *visit) readStreams(ctx context.Context) (streams, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := v.jetStreamOn(ctx, l); err != nil {
+		return nil, err
+	}
 	var (
 		mu      sync.Mutex
 		reading sync.WaitGroup
@@ -170,8 +173,6 @@ func readStream(ctx context.Context, js jetstream.JetStream, name string) (*jets
 			return s.CachedInfo(), nil
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			return nil, nil
-		case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-			return nil, &trouble{jetStreamOff(err)}
 		}
 		select {
 		case <-tick.C:
