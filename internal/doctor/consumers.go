@@ -161,12 +161,12 @@ func (v *visit) worked(ctx context.Context, want wanted, info *jetstream.Consume
 		return []Finding{fail("start workers with the role callbacks (kubectl get deployments,scaledobjects); one leaves a merchant alone whose gateway does not answer: settlehook gateway balance --merchant "+want.merchant,
 			"%s, and nobody pulls them", say)}, nil
 	}
-	floor := "never"
+	moved := "none before it ended"
 	if last := info.AckFloor.Last; last != nil {
-		floor = info.TimeStamp.Sub(*last).Round(time.Second).String() + " ago"
+		moved = "the one before it ended " + info.TimeStamp.Sub(*last).Round(time.Second).String() + " ago"
 	}
 	return []Finding{warn("see why in the workers' log: 'callback decided' with merchant "+want.merchant+", and its gateway: settlehook gateway balance --merchant "+want.merchant,
-		"%s; the last of them ended %s", say, floor)}, nil
+		"%s; %s", say, moved)}, nil
 }
 
 // longAgo reports whether something last happened beyond patience, by the

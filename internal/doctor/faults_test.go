@@ -173,6 +173,10 @@ func workerFaults() []fault {
 			want: []finding{{"consumers", fails, "merchant m1001: 1 callback waits, the oldest for ", "start workers with the role callbacks"}},
 		},
 		{
+			name: "somebody decides, but not in time", plant: func(s *site) { s.push("A1", 1); s.hold() }, run: impatient,
+			want: []finding{{"consumers", warns, "merchant m1001: 1 callback waits, the oldest for ", "see why in the workers' log: 'callback decided' with merchant m1001"}},
+		},
+		{
 			name: "a merchant is gone", plant: func(s *site) {
 				_, err := s.admin().CreateConsumer(s.t.Context(), stream.Callbacks, stream.Reconciler("m9999", 1, 30*time.Second))
 				must(s.t, err)
@@ -303,6 +307,19 @@ func (s *site) publish(subject string) {
 func (s *site) push(order string, size int) {
 	s.t.Helper()
 	_, err := s.admin().Publish(s.t.Context(), events.CallbackSubject("collect", "m1001", order), make([]byte, size))
+	must(s.t, err)
+}
+
+// hold takes one callback as a worker does that does not come to an end, and asks
+// for more.
+func (s *site) hold() {
+	s.t.Helper()
+	c, err := s.admin().Consumer(s.t.Context(), stream.Callbacks, "reconciler-m1001")
+	must(s.t, err)
+	messages, err := c.Messages(jetstream.PullMaxMessages(10))
+	must(s.t, err)
+	s.t.Cleanup(messages.Stop)
+	_, err = messages.Next()
 	must(s.t, err)
 }
 

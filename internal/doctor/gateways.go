@@ -36,7 +36,7 @@ func gateways(ctx context.Context, v *visit) ([]Finding, error) {
 		asking.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			sandbox := false
+			var sandbox bool
 			if answers[i], sandbox = v.askGateway(ctx, m, client); sandbox {
 				sandboxes.Add(1)
 			}

@@ -242,7 +242,7 @@ func must(t *testing.T, err error) {
 }
 
 // patience bounds every wait on a busy machine; no test is meant to need it.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
