@@ -24,8 +24,8 @@ func gateways(ctx context.Context, v *visit) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Each question takes its turn in the merchant's rate, which workers share
-	// in Redis; without Redis it takes a worker's share.
+	// Each question takes its turn in the merchant's rate, which workers share in
+	// Redis. Without Redis it is just asked: it is one.
 	client, _ := v.redis.get(ctx)
 	all := merchants.All()
 	answers := make([]Finding, len(all))
