@@ -17,7 +17,7 @@ import (
 )
 
 func TestAdminAnswersTheProbes(t *testing.T) {
-	p, err := newProgram("127.0.0.1:0", Options{Logger: zap.NewNop()})
+	p, err := newProgram("test", "127.0.0.1:0", Options{Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestAdminAnswersTheProbes(t *testing.T) {
 }
 
 func TestProgramIsUnreadyBeforeAnyOtherStep(t *testing.T) {
-	p, err := newProgram("127.0.0.1:0", Options{Logger: zap.NewNop()})
+	p, err := newProgram("test", "127.0.0.1:0", Options{Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestProgramIsUnreadyBeforeAnyOtherStep(t *testing.T) {
 
 func TestProgramEndsWithThePartThatFails(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	p, err := newProgram("127.0.0.1:0", Options{Logger: zap.New(core)})
+	p, err := newProgram("test", "127.0.0.1:0", Options{Logger: zap.New(core)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestAdminInUseIsOneClearError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	_, err = newProgram(taken.Addr().String(), Options{Logger: zap.NewNop()})
+	_, err = newProgram("test", taken.Addr().String(), Options{Logger: zap.NewNop()})
 	want := "listen on ADMIN_ADDR: listen tcp " + taken.Addr().String() + ": bind: address already in use"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
@@ -128,7 +128,7 @@ func TestAdminInUseIsOneClearError(t *testing.T) {
 func TestCloseUndoesNew(t *testing.T) {
 	addr := testserver.FreeAddr(t)
 	defer noLeaks(t)()
-	p, err := newProgram(addr, Options{Logger: zap.NewNop()})
+	p, err := newProgram("test", addr, Options{Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,10 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 	}
 	r := f.cfg.Reconcile
 	observer := f.metrics.merchant(m.ID)
+	observer.configured(m.Currency, m.RatePerSecond())
 	api := orderapi.NewGateway(orderapi.Config{
 		Timeout: r.QueryTimeout, RateWait: r.RateWaitMax, Failures: r.BreakerFailures, Pause: r.BreakerOpen,
-	}, client, f.rate(m.ID, m.RatePerSecond()), observer)
+	}, client, f.rate(m.ID, m.RatePerSecond()).OnWait(observer.rateWaited), observer)
 	if r.Roles.Has(config.RoleCallbacks) {
 		all = append(all, stream.NewConsumer(stream.ConsumerConfig{
 			Merchant: MerchantFacts(m), Durable: f.durable(m),

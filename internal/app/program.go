@@ -20,9 +20,10 @@ type program struct {
 	parts    []func(ctx context.Context) error
 }
 
-func newProgram(addr string, o Options) (*program, error) {
+func newProgram(name, addr string, o Options) (*program, error) {
 	p := &program{log: o.Logger, admin: o.Admin, stopper: stopper{log: o.Logger}}
 	if p.admin != nil {
+		registerBuild(p.admin.registry, name)
 		return p, nil
 	}
 	a, err := NewAdmin(addr)
@@ -30,6 +31,7 @@ func newProgram(addr string, o Options) (*program, error) {
 		return nil, err
 	}
 	p.admin, p.ownAdmin = a, true
+	registerBuild(a.registry, name)
 	p.part(func(context.Context) error { return a.Serve() })
 	p.stopper.onStop("close the operator's listener", time.Second, a.Stop)
 	return p, nil

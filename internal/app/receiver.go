@@ -31,7 +31,7 @@ type Receiver struct {
 // NewReceiver wires a receiver, connects it and listens. It refuses to start on
 // streams that break a guarantee.
 func NewReceiver(ctx context.Context, cfg config.Receiver, o Options) (*Receiver, error) {
-	p, err := newProgram(cfg.Admin.Addr, o)
+	p, err := newProgram("receiver", cfg.Admin.Addr, o)
 	if err != nil {
 		return nil, err
 	}

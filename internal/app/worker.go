@@ -26,7 +26,7 @@ type Worker struct {
 // NewWorker wires a worker and connects it. It refuses to start on streams that
 // break a guarantee. Redis need not be there.
 func NewWorker(ctx context.Context, cfg config.Worker, o Options) (*Worker, error) {
-	p, err := newProgram(cfg.Admin.Addr, o)
+	p, err := newProgram("worker", cfg.Admin.Addr, o)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		w.link.wait,
 	)
 	if w.cfg.Reconcile.Roles.Has(config.RoleSweep) {
-		w.parts = append(w.parts, w.watchFullness)
+		w.parts = append(w.parts, w.watchFullness, w.survey, w.watchBalances)
 	}
 	return nil
 }
@@ -76,6 +76,13 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 // redisChanged says aloud what costs no event, but queries: an operator who
 // misspelt REDIS_URL would not notice otherwise.
 func (w *Worker) redisChanged(available bool) {
+	unavailable := 1.0
+	if available {
+		unavailable = 0
+	}
+	if w.metrics != nil { // Redis is opened first
+		w.metrics.noRedis.Set(unavailable)
+	}
 	if available {
 		w.log.Info("redis answers again")
 		return

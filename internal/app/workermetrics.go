@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/orderapi"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -33,6 +34,11 @@ type workerMetrics struct {
 	fullness  *prometheus.GaugeVec
 	purges    prometheus.Counter
 	skew      prometheus.Gauge
+	told      *toldMetrics
+	delays    *prometheus.HistogramVec
+	rate      *prometheus.GaugeVec
+	rateWait  *prometheus.GaugeVec
+	noRedis   prometheus.Gauge
 }
 
 func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
@@ -63,7 +69,20 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		skew: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "settlehook_clock_skew_seconds", Help: "By how much this machine's clock is ahead of the NATS server's.",
 		}),
+		told: newToldMetrics(r),
+		delays: histogram("decision_delay_seconds",
+			"Time to the decision from when the order API could first have agreed: from the receipt, the last look at which it did not, or the end of its outage.", "merchant"),
+		rate: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "settlehook_order_query_rate_limit", Help: "Order queries per second that the merchants file allows, all workers together.",
+		}, []string{"merchant"}),
+		rateWait: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "settlehook_order_query_wait_seconds", Help: "How long the last question had to wait for its turn in the rate; 0 while the rate has room.",
+		}, []string{"merchant"}),
+		noRedis: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "settlehook_redis_unavailable", Help: "1 while Redis is left alone after failures.",
+		}),
 	}
+	r.MustRegister(m.delays, m.rate, m.rateWait, m.noRedis)
 	r.MustRegister(m.decisions, m.handled, m.claims, m.conflicts, m.redis, m.trail, m.queries, m.querying, m.breaker, m.work, m.latency, m.swept, m.fullness, m.purges, m.skew)
 	return m
 }
@@ -112,17 +131,39 @@ func registerStale(r *prometheus.Registry, s *config.MerchantsSource) {
 // merchantMetrics observes one merchant.
 type merchantMetrics struct {
 	*workerMetrics
-	id string
+	id    string
+	since *lastLooks
 }
 
 func (m *workerMetrics) merchant(id string) *merchantMetrics {
 	m.breaker.WithLabelValues(id).Set(0)
-	return &merchantMetrics{m, id}
+	m.delays.WithLabelValues(id)
+	for _, result := range []string{"success", "failed", orderapi.CauseTransport} {
+		m.queries.WithLabelValues(id, result) // there from the start: a first one is a rise
+	}
+	return &merchantMetrics{m, id, newLastLooks()}
+}
+
+// configured shows what the merchants file says, and has what is counted of the
+// merchant's money there from the start.
+func (m *merchantMetrics) configured(currency string, perSecond float64) {
+	m.rate.WithLabelValues(m.id).Set(perSecond)
+	m.rateWait.WithLabelValues(m.id).Set(0)
+	m.told.expect(m.id, currency)
+}
+
+// rateWaited hears how long a question waits for its turn.
+func (m *merchantMetrics) rateWaited(wait time.Duration) {
+	m.rateWait.WithLabelValues(m.id).Set(wait.Seconds())
 }
 
 // forget removes what stands for a merchant's state now: of one that is gone it
 // would stay as it was, an alarm that nobody can mend. What was counted stays.
-func (m *workerMetrics) forget(id string) { m.breaker.DeleteLabelValues(id) }
+func (m *workerMetrics) forget(id string) {
+	for _, state := range []*prometheus.GaugeVec{m.breaker, m.rate, m.rateWait} {
+		state.DeleteLabelValues(id)
+	}
+}
 
 // Queried implements orderapi.Observer.
 func (m *merchantMetrics) Queried(result string, took time.Duration) {
@@ -137,6 +178,8 @@ func (m *merchantMetrics) GateChanged(state string) {
 	unavailable := 0.0
 	if state != "closed" {
 		unavailable = 1
+	} else {
+		m.since.reopened(time.Now())
 	}
 	m.breaker.WithLabelValues(m.id).Set(unavailable)
 	m.log.Warn("gateway", zap.String("merchant", m.id), zap.String("breaker", state))
@@ -148,6 +191,9 @@ func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, 
 	m.claims.WithLabelValues(m.id, res.Claim.String()).Inc()
 	m.work.WithLabelValues(m.id).Observe(took.Seconds())
 	m.decided(d.Order.Flow, reconcile.StageCallback, res)
+	if delay, known := m.since.delay(d, res, time.Now()); known {
+		m.delays.WithLabelValues(m.id).Observe(delay.Seconds())
+	}
 	if res.Emitted && res.Event != nil {
 		m.latency.WithLabelValues(m.id, string(res.Event.Outcome())).Observe(time.Since(d.ReceivedAt).Seconds())
 	}
@@ -176,6 +222,9 @@ func (m *merchantMetrics) Swept(due reconcile.Due, res reconcile.Result, took ti
 func (m *merchantMetrics) decided(flow events.Flow, stage reconcile.Stage, res reconcile.Result) {
 	if d := res.Decision; d.Verdict != 0 {
 		m.decisions.WithLabelValues(m.id, string(flow), string(stage.Via()), d.Verdict.String(), string(d.Outcome), string(d.Reason)).Inc()
+	}
+	if res.Emitted && res.Event != nil {
+		m.told.add(res.Event.Data.Common())
 	}
 	if res.Conflicts > 0 {
 		m.conflicts.WithLabelValues(m.id).Add(float64(res.Conflicts))

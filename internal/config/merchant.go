@@ -71,6 +71,9 @@ type Merchant struct {
 	NotFound []string
 	// AllowFrom are the addresses callbacks may come from; empty for any.
 	AllowFrom Networks
+	// BalanceMinimum is the usable balance below which an alarm is raised, in
+	// major currency units; nil for none.
+	BalanceMinimum *decimal.Decimal
 	// PIXRandomKey is the remark literal for a PIX random key.
 	PIXRandomKey string
 }
@@ -109,6 +112,8 @@ type merchantView struct {
 	NotFound     []string        `json:"notFound"`
 	AllowFrom    Networks        `json:"allowFrom,omitempty"`
 	PIXRandomKey string          `json:"pixRandomKey"`
+
+	BalanceMinimum *decimal.Decimal `json:"balanceMinimum,omitempty"`
 }
 
 func (m Merchant) view() merchantView {
@@ -124,7 +129,7 @@ func (m Merchant) view() merchantView {
 		ID: m.ID, Account: m.Account, Currency: m.Currency, Region: m.Region, Timezone: m.Location.String(),
 		Gateway: m.Gateway, Rate: m.Rate, Collect: m.MatchCollect, Pay: m.MatchPay,
 		Keys: keys, Signing: signing, PayFee: m.PayFee, Reverse: m.Reverse, Policy: m.Policy,
-		NotFound: m.NotFound, AllowFrom: m.AllowFrom, PIXRandomKey: m.PIXRandomKey,
+		NotFound: m.NotFound, AllowFrom: m.AllowFrom, PIXRandomKey: m.PIXRandomKey, BalanceMinimum: m.BalanceMinimum,
 	}
 }
 

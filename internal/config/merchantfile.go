@@ -57,6 +57,9 @@ type merchantEntry struct {
 	NotFound []text `yaml:"notFound" default:"usual wordings"`
 	// Addresses callbacks may come from, as CIDRs or single addresses.
 	AllowFrom []text `yaml:"allowFrom" default:"any"`
+	// The usable balance below which an alarm is raised (SettlehookBalanceLow),
+	// in major units of the currency, for example "10000.00".
+	BalanceMinimum text `yaml:"balanceMinimum" default:"no alarm"`
 	// The remark that means a PIX random key (Brazil): EPV in the gateway's
 	// document, EVP elsewhere.
 	PIXRandomKey text `yaml:"pixRandomKey" default:"EPV"`

@@ -46,6 +46,7 @@ merchants:
     dialects: [drop-zero, reverse-numeric, java-double]
     notFound: ["no such order", "/order .* gone/"]
     allowFrom: [203.0.113.0/24, 2001:db8::7]
+    balanceMinimum: "10000.00"
     pixRandomKey: EVP
   - id: a
     currency: JPY
@@ -89,7 +90,7 @@ func TestMerchants(t *testing.T) {
 			Policy:       sign.Policy{DropZero: true, NumericReverse: true, JavaDouble: true},
 			NotFound:     []string{"no such order", "/order .* gone/"},
 			AllowFrom:    config.Networks{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::7/128")},
-			PIXRandomKey: "EVP",
+			PIXRandomKey: "EVP", BalanceMinimum: new(decimal.MustParse("10000.00")),
 		},
 	}
 	if diff := cmp.Diff(want, set.All(), cmpopts.IgnoreFields(config.Merchant{}, "Keyring"),
@@ -174,7 +175,7 @@ func TestMissingMerchantsFile(t *testing.T) {
 }
 
 func TestMerchantsRefusals(t *testing.T) {
-	const names = "id, account, currency, region, timezone, gateway, rate, match, keys, payFee, reverse, dialects, notFound, allowFrom, pixRandomKey"
+	const names = "id, account, currency, region, timezone, gateway, rate, match, keys, payFee, reverse, dialects, notFound, allowFrom, balanceMinimum, pixRandomKey"
 	with := func(old, new string) string { return strings.Replace(minimal, old, new, 1) }
 	keys := func(list string) string { return with("[{id: k1, secret: s3cr3t}]", list) }
 	add := func(line string) string { return minimal + "    " + line + "\n" }
@@ -263,6 +264,7 @@ func TestMerchantsRefusals(t *testing.T) {
 		{add(`notFound: ["/(/"]`), []string{`m.yaml:8: merchant m1: notFound: "/(/" is not a regular expression (RE2); correct it, or leave out the slashes for a substring`}},
 		{add("allowFrom: [10.1.2.3/8]"), []string{`m.yaml:8: merchant m1: allowFrom: "10.1.2.3/8" has bits set behind the prefix length; write 10.0.0.0/8 for the range or 10.1.2.3 for the one address`}},
 		{add("allowFrom: [gateway.example]"), []string{`m.yaml:8: merchant m1: allowFrom: "gateway.example" is not an address range; write it like 203.0.113.0/24, 2001:db8::/32 or 203.0.113.7`}},
+		{add("balanceMinimum: ten"), []string{`m.yaml:8: merchant m1: balanceMinimum: "ten" is not an amount; write it in major units with a point, for example "10000.00"`}},
 		{add("pixRandomKey: E V P"), []string{"m.yaml:8: merchant m1: pixRandomKey: use only letters, digits, _ and -, for example EVP"}},
 		{add("pixRandomKey: CPF"), []string{"m.yaml:8: merchant m1: pixRandomKey: CPF already names another type of key; give the gateway's literal for the random key, for example EVP"}},
 

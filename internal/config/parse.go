@@ -115,6 +115,9 @@ func (p *merchantParser) merchant(entry *merchantEntry) *Merchant {
 	if entry.PayFee.set() {
 		m.PayFee = oneOf(p, "payFee", entry.PayFee, events.PayFeeAdded, events.PayFeeIncluded)
 	}
+	if entry.BalanceMinimum.set() {
+		m.BalanceMinimum = p.balanceMinimum(entry.BalanceMinimum)
+	}
 	p.keys(m, entry)
 	p.checkAccount(m, entry)
 	return m
@@ -212,6 +215,17 @@ func (p *merchantParser) rate(value text) decimal.Decimal {
 		return decimal.Zero
 	}
 	return rate
+}
+
+// balanceMinimum reads an amount that may be zero.
+func (p *merchantParser) balanceMinimum(value text) *decimal.Decimal {
+	amount, err := events.ParseAmount(value.Value)
+	if err != nil {
+		p.wrong(value, "balanceMinimum", "%q is not an amount; write it in major units with a point, for example \"10000.00\"", value.Value)
+		return nil
+	}
+	d, _ := amount.Decimal()
+	return &d
 }
 
 func (p *merchantParser) policy(dialects []text) sign.Policy {

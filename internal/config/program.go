@@ -37,6 +37,9 @@ type Worker struct {
 	Redis     Redis
 	Reconcile Reconcile
 	Sweep     Sweep
+	Survey    Survey
+
+	Monitoring Monitoring
 }
 
 // Setup is the configuration of "settlehook setup" and of the other commands
@@ -66,6 +69,7 @@ type Up struct {
 	Redis      Redis
 	Reconcile  Reconcile
 	Sweep      Sweep
+	Survey     Survey
 }
 
 // Receiver is the receiver's part.
@@ -80,7 +84,7 @@ func (u Up) Receiver() Receiver {
 func (u Up) Worker() Worker {
 	return Worker{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
-		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile, Sweep: u.Sweep,
+		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile, Sweep: u.Sweep, Survey: u.Survey,
 	}
 }
 
@@ -99,7 +103,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	var cfg Worker
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReconciling,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey, &cfg.Monitoring)
 }
 
 // LoadSetup reads and checks the configuration of the commands on an external
@@ -125,7 +129,7 @@ func LoadUp(environ map[string]string) (Up, error) {
 	fs := load(environ, &cfg, "NATS_URL", "REDIS_URL")
 	return finish(&cfg, fs, checkUp,
 		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology,
-		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
+		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey)
 }
 
 type group interface{ check(fs *faults) }

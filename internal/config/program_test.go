@@ -68,6 +68,8 @@ var wantSweep = config.Sweep{
 	LookBack: 24 * time.Hour, Share: 0.2, HighWater: 0.8,
 }
 
+var wantSurvey = config.Survey{Interval: 30 * time.Second, BalanceInterval: 5 * time.Minute}
+
 func natsURL(t *testing.T, text string) (u config.NATSURL) {
 	t.Helper()
 	if err := u.UnmarshalText([]byte(text)); err != nil {
@@ -110,7 +112,7 @@ func TestDefaults(t *testing.T) {
 	worker, err := config.LoadWorker(good(nil))
 	compare(t, worker, err, config.Worker{
 		General: general, Log: jsonLog, Admin: admin, NATS: wantNATS(t), Merchants: merchants,
-		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile, Sweep: wantSweep,
+		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
 	})
 	setup, err := config.LoadSetup(good(nil))
 	compare(t, setup, err, config.Setup{
@@ -125,7 +127,7 @@ func TestDefaults(t *testing.T) {
 	nats.URL, redis.URL = config.NATSURL{}, config.RedisURL{}
 	want := config.Up{
 		General: general, Log: config.Log{Level: jsonLog.Level, Format: config.LogConsole}, Admin: admin, NATS: nats,
-		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep,
+		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
 	}
 	compare(t, up, err, want)
 	compare(t, up.Receiver(), nil, config.Receiver{
@@ -134,7 +136,7 @@ func TestDefaults(t *testing.T) {
 	})
 	compare(t, up.Worker(), nil, config.Worker{
 		General: general, Log: want.Log, Admin: admin, NATS: nats, Merchants: merchants,
-		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep,
+		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
 	})
 	if len(embedded) != 3 {
 		t.Error("LoadUp changed its argument")

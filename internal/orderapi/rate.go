@@ -19,6 +19,7 @@ type Rate struct {
 	interval time.Duration
 	horizon  time.Duration
 	alone    *rate.Limiter
+	waited   func(time.Duration)
 }
 
 // NewRate allows perSecond queries of merchant over all workers; maxWorkers
@@ -33,6 +34,13 @@ func NewRate(client redis.UniversalClient, prefix, merchant string, perSecond fl
 		interval: time.Duration(math.Ceil(1e6/perSecond)) * time.Microsecond,
 		alone:    rate.NewLimiter(rate.Limit(perSecond/float64(max(maxWorkers, 1))), 1),
 	}
+}
+
+// OnWait has f hear how long each question has to wait for its turn, 0 where the
+// rate has room: what is left of the budget. It returns r.
+func (r *Rate) OnWait(f func(time.Duration)) *Rate {
+	r.waited = f
+	return r
 }
 
 // reserveScript answers the microseconds to wait for the reserved slot, or
@@ -57,6 +65,14 @@ return wait`)
 // when the wait would be longer than longest: nothing was taken, and wait says
 // when to come back.
 func (r *Rate) Reserve(ctx context.Context, longest time.Duration) (wait time.Duration, ok bool) {
+	wait, ok = r.reserve(ctx, longest)
+	if r.waited != nil {
+		r.waited(wait)
+	}
+	return wait, ok
+}
+
+func (r *Rate) reserve(ctx context.Context, longest time.Duration) (wait time.Duration, ok bool) {
 	us, err := reserveScript.Run(ctx, r.client, []string{r.key}, r.interval.Microseconds(), longest.Microseconds(),
 		max(r.horizon, longest).Microseconds()).Int64()
 	if err != nil {
