@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,13 +29,13 @@ func startPushers(t *testing.T, addr string, connections int) *pushers {
 	t.Helper()
 	p := &pushers{url: "http://" + addr + "/callbacks/collect/" + alice, stop: make(chan struct{})}
 	for i := range connections {
-		p.all.Go(func() { p.push(i) })
+		p.all.Go(func() { p.push(t.Context(), i) })
 	}
 	t.Cleanup(p.end)
 	return p
 }
 
-func (p *pushers) push(pusher int) {
+func (p *pushers) push(ctx context.Context, pusher int) {
 	client := http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: patience}
 	defer client.CloseIdleConnections()
 	for i := 0; ; i++ {
@@ -45,11 +46,11 @@ func (p *pushers) push(pusher int) {
 		}
 		id := fmt.Sprintf("push-%d-%d", pusher, i)
 		body := push{id, "P1", strconv.Itoa(i + 1), "2", "false", "no", "0"}.body(alice)
-		refused := p.once(&client, body)
+		refused := p.once(ctx, &client, body)
 		p.note(id, refused)
 		// The gateway pushes again until it hears success.
-		for refused != "" {
-			refused = p.once(&client, body)
+		for refused != "" && ctx.Err() == nil {
+			refused = p.once(ctx, &client, body)
 		}
 		p.accepted.Add(1)
 	}
@@ -57,8 +58,8 @@ func (p *pushers) push(pusher int) {
 
 // once pushes once and returns what was answered instead of success. GetBody is
 // taken away: with it the client would push again by itself.
-func (p *pushers) once(client *http.Client, body []byte) (refused string) {
-	req, err := http.NewRequest(http.MethodPost, p.url, bytes.NewReader(body))
+func (p *pushers) once(ctx context.Context, client *http.Client, body []byte) (refused string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
 		return err.Error()
 	}
