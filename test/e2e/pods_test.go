@@ -35,6 +35,7 @@ type pods struct {
 type pod struct {
 	*program
 	stopProbing context.CancelFunc
+	terminating bool // routed to or not
 }
 
 // add starts a pod and returns once it is ready and routed to.
@@ -43,7 +44,7 @@ func (p *pods) add() *pod {
 	n := &pod{program: startProgram(p.w.t, "receiver", p.env)}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(p.w.t.Context()))
 	n.stopProbing = cancel
-	p.w.t.Cleanup(func() { cancel(); p.leaving.Wait(); p.probing.Wait() })
+	p.w.t.Cleanup(cancel)
 	p.probing.Go(func() { p.probe(ctx, n) })
 	p.change(func(all []*pod) []*pod { return append(all, n) })
 	return n
@@ -101,10 +102,16 @@ func (p *pods) probe(ctx context.Context, n *pod) {
 func (p *pods) roll() {
 	p.w.t.Helper()
 	p.mu.Lock()
-	old := append([]*pod(nil), p.routed...)
+	var old []*pod
+	for _, n := range p.routed {
+		if !n.terminating {
+			old = append(old, n)
+		}
+	}
 	p.mu.Unlock()
 	for _, n := range old {
 		p.add()
+		n.terminating = true
 		p.leaving.Go(func() { p.terminate(p, n) })
 	}
 }
@@ -154,6 +161,7 @@ func newPods(t *testing.T, w *world, b *balancer, linger time.Duration, terminat
 			p.env[name] = value
 		}
 	}
+	t.Cleanup(func() { p.leaving.Wait(); p.probing.Wait() })
 	for range n {
 		p.add()
 	}
