@@ -47,7 +47,7 @@ func describe(p product, programs []program) (*cyclonedx.BOM, error) {
 		uses[whole.BOMRef] = append(uses[whole.BOMRef], part.BOMRef)
 		for _, library := range linked(program.info) {
 			if other, ok := libraries[library.BOMRef]; ok && !same(other, library) {
-				return nil, fmt.Errorf("%s has another content in %s than in other programs", library.BOMRef, program.name)
+				return nil, fmt.Errorf("%s has another content in %s than in others", library.BOMRef, program.name)
 			}
 			libraries[library.BOMRef] = library
 			uses[part.BOMRef] = append(uses[part.BOMRef], library.BOMRef)
