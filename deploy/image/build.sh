@@ -10,7 +10,7 @@
 #   GO_IMAGE    the image with Go               (golang:1.26)
 #   GOPROXY, GOSUMDB   where the build takes modules from (Go's defaults)
 #   BUILD_FLAGS further flags of buildah build, such as --platform linux/arm64
-#   OUT         folder of the archive and the bill of materials (.cache/image)
+#   OUT         folder of the archive           (.cache/image)
 set -eu
 cd "$(dirname "$0")/../.."
 
