@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,7 +92,7 @@ func (b *builder) build(tree string) built {
 	goEnv := strings.Split(output(b.t, exec.Command("go", "env", "GOROOT", "GOMODCACHE")), "\n")
 	cmd := exec.Command(filepath.Join(tree, "deploy", "image", "build.sh"))
 	cmd.Env = append(
-		b.env, "OUT="+out, "VERSION="+version, "REVISION="+revision, "SOURCE_DATE_EPOCH=1700000000",
+		slices.Clone(b.env), "OUT="+out, "VERSION="+version, "REVISION="+revision, "SOURCE_DATE_EPOCH=1700000000",
 		"GOPROXY=file:///modules", "GOSUMDB=off", // go.sum knows all of them
 		"BUILD_FLAGS=--build-context golang:1.26=container-image://localhost/golang:1.26"+
 			" --volume "+goEnv[0]+":/usr/local/go:ro --volume "+filepath.Join(goEnv[1], "cache", "download")+":/modules:ro",
