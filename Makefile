@@ -67,6 +67,21 @@ chromium:
 	    echo "chromium is not installed; run: sudo apt-get install chromium"; exit 1; \
 	  fi; }
 
+# The image is built by buildah, from the system's packages as well.
+.PHONY: buildah
+buildah:
+	@command -v buildah >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah >/dev/null; \
+	  else \
+	    echo "buildah is not installed; run: sudo apt-get install buildah"; exit 1; \
+	  fi; }
+
+# IMAGE, TAG, VERSION, REVISION, GO_IMAGE: deploy/image/build.sh says what they are.
+.PHONY: image
+image: buildah ## build the image, the same commit to the same digest, and say its size and digest
+	@deploy/image/build.sh
+
 .PHONY: lint
 lint: ## run the linters
 	$(GO) vet ./...

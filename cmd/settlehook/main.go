@@ -30,6 +30,7 @@ type cli struct {
 	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
 	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
+	Health     healthCmd     `cmd:"" help:"Ask a running program whether it takes work; for health checks."`
 	Gateway    gatewayCmd    `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`

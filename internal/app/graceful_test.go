@@ -2,9 +2,12 @@ package app
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +139,7 @@ func TestReceiverFinishesTheRequestInHand(t *testing.T) {
 		t.Fatalf("%q, %v", line, err)
 	}
 	receiver.stop()
-	eventually(t, "the intake stopped", func() bool { return s.stepLogged("stop intake") })
+	eventually(t, "the receiver is about to go", func() bool { return s.stepLogged("linger") })
 	if _, err := conn.Write(body); err != nil {
 		t.Fatal(err)
 	}
@@ -157,6 +160,72 @@ func TestReceiverFinishesTheRequestInHand(t *testing.T) {
 		_ = c.Close()
 		t.Error("it still listens")
 	}
+}
+
+// A receiver that is told to stop goes on for as long as it lingers; one that
+// has failed receives nothing more.
+func TestReceiverLingers(t *testing.T) {
+	for name, test := range map[string]struct {
+		failed error
+		want   int
+	}{
+		"told to stop": {nil, http.StatusUnauthorized}, // the signature is looked at
+		"failed":       {errors.New("broken"), http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, merchant{id: "m1"})
+			defer noLeaks(t)()
+			cfg := s.receiver()
+			cfg.HTTP.Linger = 100 * time.Millisecond
+			r, err := NewReceiver(t.Context(), cfg, s.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			// In the middle of its lingering, which it would end only after it.
+			during := make(chan int, 1)
+			r.stopper.onStop("ask", time.Minute, func(ctx context.Context) error {
+				ctx, over := context.WithCancel(ctx)
+				over()
+				if err := r.linger(ctx); err != nil {
+					return err
+				}
+				during <- postEmpty(t, "http://"+r.Addr()+"/callbacks/collect/m1")
+				return nil
+			})
+			fail := make(chan struct{})
+			r.part(func(ctx context.Context) error {
+				select {
+				case <-fail:
+					return test.failed
+				case <-ctx.Done():
+					return nil
+				}
+			})
+			receiver := s.run(r.Run)
+			awaitReady(t, r.AdminAddr())
+			if test.failed != nil {
+				close(fail)
+			} else {
+				receiver.stop()
+			}
+			if got := <-during; got != test.want {
+				t.Errorf("answered %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+// postEmpty posts a callback without a signature, on a connection of its own.
+func postEmpty(t *testing.T, url string) (status int) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Post(url, "application/json", strings.NewReader(`{"platOrderId":"P1","orderId":"A1","amount":1,"status":1,"reverse":false,"remark":"","fee":0,"sign":"00000000000000000000000000000000"}`))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
 }
 
 // A receiver that can't listen gives everything back, and says which setting.

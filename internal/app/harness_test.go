@@ -74,7 +74,7 @@ func newSite(t *testing.T, merchants ...merchant) *site {
 	}
 	s.writeMerchants(merchants...)
 	s.env = map[string]string{
-		"INSTALLATION": "test", "NATS_URL": s.server.ClientURL(), "REDIS_URL": "redis://" + testserver.FreeAddr(t),
+		"INSTALLATION": "test", "HTTP_LINGER": "0s", "NATS_URL": s.server.ClientURL(), "REDIS_URL": "redis://" + testserver.FreeAddr(t),
 		"MERCHANTS_FILE": s.file, "STREAM_REPLICAS": "1", "ADMIN_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",
 		"TOPOLOGY_CHECK_INTERVAL": "20ms", "RETRY_MIN": "10ms", "RETRY_MAX": "50ms", "WORKER_IN_FLIGHT": "4",
 	}

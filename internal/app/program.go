@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,7 @@ type program struct {
 	ownAdmin bool
 	stopper  stopper
 	parts    []func(ctx context.Context) error
+	broken   atomic.Bool // it stops since a part has failed
 }
 
 func newProgram(name, addr string, o Options) (*program, error) {
@@ -56,6 +58,7 @@ func (p *program) run(ctx context.Context, total time.Duration) error {
 		parts.Go(func() error { return part(partsCtx) })
 	}
 	<-partsCtx.Done()
+	p.broken.Store(ctx.Err() == nil)
 	p.log.Info("stopping", zap.Duration("within", total))
 	stopErr := p.stopper.stop(total)
 	err := p.awaitParts(parts)
@@ -64,6 +67,10 @@ func (p *program) run(ctx context.Context, total time.Duration) error {
 	}
 	return errors.Join(err, stopErr)
 }
+
+// failed reports whether it stops because a part has failed, not because it was
+// told to.
+func (p *program) failed() bool { return p.broken.Load() }
 
 // awaitParts waits for the parts, which have nothing left to do once the steps
 // are through: one that hangs all the same must not keep the process.

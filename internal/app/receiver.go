@@ -91,10 +91,25 @@ func (r *Receiver) listen(ctx context.Context) error {
 	r.stopper.onStop("drain", drainBound(r.cfg.General.ShutdownTimeout), func(ctx context.Context) error {
 		return stopServer(ctx, r.server, r.listener)
 	})
-	r.stopper.onStop("stop intake", time.Second, func(context.Context) error {
-		r.handler.Drain()
+	r.stopper.onStop("linger", r.cfg.HTTP.Linger+time.Second, r.linger)
+	return nil
+}
+
+// linger goes on receiving for HTTP_LINGER, since nobody who pushes or routes
+// can know yet that the receiver is about to go. One that ends with an error
+// may not be able to keep what it promises, and receives nothing more.
+func (r *Receiver) linger(ctx context.Context) error {
+	if r.failed() {
+		r.handler.Refuse()
 		return nil
-	})
+	}
+	r.handler.Drain()
+	over := time.NewTimer(r.cfg.HTTP.Linger)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+	}
 	return nil
 }
 

@@ -13,10 +13,10 @@ func checkReceiving(fs *faults, cfg *Receiver) {
 			"must exceed HTTP_READ_TIMEOUT (%s) + NATS_PUBLISH_TIMEOUT (%s), or the answer to a stored callback could be cut off; raise it",
 			formatDuration(cfg.HTTP.ReadTimeout), formatDuration(cfg.NATS.PublishTimeout))
 	}
-	if longest := cfg.HTTP.ReadTimeout + cfg.NATS.PublishTimeout; cfg.General.ShutdownTimeout <= longest {
+	if longest := cfg.HTTP.Linger + cfg.HTTP.ReadTimeout + cfg.NATS.PublishTimeout; cfg.General.ShutdownTimeout <= longest {
 		fs.add(named("SHUTDOWN_TIMEOUT", formatDuration(cfg.General.ShutdownTimeout)),
-			"must exceed HTTP_READ_TIMEOUT (%s) + NATS_PUBLISH_TIMEOUT (%s), or a stop could cut off a request in flight; raise it",
-			formatDuration(cfg.HTTP.ReadTimeout), formatDuration(cfg.NATS.PublishTimeout))
+			"must exceed HTTP_LINGER (%s) + HTTP_READ_TIMEOUT (%s) + NATS_PUBLISH_TIMEOUT (%s), or a stop could cut off a request in flight; raise it",
+			formatDuration(cfg.HTTP.Linger), formatDuration(cfg.HTTP.ReadTimeout), formatDuration(cfg.NATS.PublishTimeout))
 	}
 }
 

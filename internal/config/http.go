@@ -20,6 +20,12 @@ type HTTP struct {
 	WriteTimeout time.Duration `env:"HTTP_WRITE_TIMEOUT" envDefault:"20s"`
 	// Longest a kept-alive connection may stay idle.
 	IdleTimeout time.Duration `env:"HTTP_IDLE_TIMEOUT" envDefault:"75s"`
+	// How long a receiver that is told to stop goes on receiving, no longer
+	// ready, so that nobody is refused: load balancers learn meanwhile that it
+	// is leaving, and every answer closes its connection, so that whoever
+	// pushes over it goes to another receiver. It takes as long with nothing
+	// to do. 0: not at all; nor does settlehook up, which has no other receiver.
+	Linger time.Duration `env:"HTTP_LINGER" envDefault:"5s"`
 	// Most connections at once. With the bounds below it keeps the receiver
 	// under 256 MiB, whatever it is sent. When all are taken, a further one
 	// closes the connection that has been without a request in work for

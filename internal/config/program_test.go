@@ -45,7 +45,7 @@ func wantTopology(replicas int) config.Topology {
 var (
 	wantHTTP = config.HTTP{
 		Addr: ":8080", ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
-		IdleTimeout: 75 * time.Second, MaxConnections: 2048, MaxConnectionsPerSource: 1024, MaxInFlight: 1024, MaxReading: 512, MaxReadingPerSource: 256, SourceRate: 2000, SourceBurst: 4000, MerchantRate: 1000, MerchantBurst: 2000,
+		IdleTimeout: 75 * time.Second, Linger: 5 * time.Second, MaxConnections: 2048, MaxConnectionsPerSource: 1024, MaxInFlight: 1024, MaxReading: 512, MaxReadingPerSource: 256, SourceRate: 2000, SourceBurst: 4000, MerchantRate: 1000, MerchantBurst: 2000,
 	}
 	wantQuarantine = config.Quarantine{
 		SignatureRate: 50, SignatureBurst: 2000, StrangerRate: 2, StrangerBurst: 1000,
@@ -249,6 +249,7 @@ func TestRefusals(t *testing.T) {
 		{loadReceiver, map[string]string{"HTTP_ADDR": ":http"}, []string{`HTTP_ADDR=":http": ` + listen}},
 		{loadReceiver, map[string]string{"HTTP_ADDR": ":65536"}, []string{`HTTP_ADDR=":65536": ` + listen}},
 		{loadReceiver, map[string]string{"HTTP_READ_HEADER_TIMEOUT": "0s"}, []string{`HTTP_READ_HEADER_TIMEOUT="0s": must be longer than zero`}},
+		{loadReceiver, map[string]string{"HTTP_LINGER": "-1s"}, []string{`HTTP_LINGER="-1s": ` + duration}},
 		{loadReceiver, map[string]string{"HTTP_IDLE_TIMEOUT": "0s"}, []string{`HTTP_IDLE_TIMEOUT="0s": must be longer than zero`}},
 		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS": "1536"}, []string{`HTTP_MAX_CONNECTIONS="1536": must exceed HTTP_MAX_READING (512) + HTTP_MAX_IN_FLIGHT (1024), or requests in work could leave no connection to close for a new one; raise it or lower the others`}},
 		{loadReceiver, map[string]string{"HTTP_MAX_CONNECTIONS": "1000001"}, []string{`HTTP_MAX_CONNECTIONS="1000001": must be from 1 to 1000000`}},
@@ -311,7 +312,7 @@ func TestRefusals(t *testing.T) {
 		{loadReceiver, map[string]string{"HTTP_READ_HEADER_TIMEOUT": "11s"}, []string{`HTTP_READ_HEADER_TIMEOUT="11s": exceeds HTTP_READ_TIMEOUT (10s), which covers the headers too; lower it`}},
 		{loadReceiver, map[string]string{"ADMIN_ADDR": ":8080"}, []string{`ADMIN_ADDR=":8080": is also HTTP_ADDR; give each its own port`}},
 		{loadReceiver, map[string]string{"HTTP_WRITE_TIMEOUT": "14s"}, []string{`HTTP_WRITE_TIMEOUT="14s": must exceed HTTP_READ_TIMEOUT (10s) + NATS_PUBLISH_TIMEOUT (4s), or the answer to a stored callback could be cut off; raise it`}},
-		{loadReceiver, map[string]string{"SHUTDOWN_TIMEOUT": "14s"}, []string{`SHUTDOWN_TIMEOUT="14s": must exceed HTTP_READ_TIMEOUT (10s) + NATS_PUBLISH_TIMEOUT (4s), or a stop could cut off a request in flight; raise it`}},
+		{loadReceiver, map[string]string{"SHUTDOWN_TIMEOUT": "19s"}, []string{`SHUTDOWN_TIMEOUT="19s": must exceed HTTP_LINGER (5s) + HTTP_READ_TIMEOUT (10s) + NATS_PUBLISH_TIMEOUT (4s), or a stop could cut off a request in flight; raise it`}},
 		{loadWorker, map[string]string{"QUERY_TIMEOUT": "16s"}, []string{
 			`CLAIM_LEASE="25s": must exceed RATE_WAIT_MAX (5s) + QUERY_TIMEOUT (16s) + NATS_PUBLISH_TIMEOUT (4s), or a callback would be claimed twice while it is in work; raise it or shorten the others`,
 			`SHUTDOWN_TIMEOUT="25s": must exceed RATE_WAIT_MAX (5s) + QUERY_TIMEOUT (16s) + NATS_PUBLISH_TIMEOUT (4s), or a stop could cut off a callback in work; raise it`,

@@ -61,6 +61,9 @@ func (x *exchange) answerRefusal(f *refusal) {
 func (x *exchange) answer(status int, text string) {
 	x.answered = true
 	header := x.w.Header()
+	if x.h.Draining() {
+		header.Set("Connection", "close")
+	}
 	if len(x.r.TransferEncoding) > 0 {
 		// A proxy that goes by Content-Length where we go by chunks would take
 		// for body what we would take for another request, from whatever source

@@ -71,6 +71,7 @@ type Handler struct {
 	evidence *evidence
 	metrics  *metrics
 	draining atomic.Bool
+	refusing atomic.Bool
 }
 
 // New returns a handler. Incomplete options and metrics that are registered
@@ -98,13 +99,22 @@ func New(opts Options) (*Handler, error) {
 	return h, nil
 }
 
-// Drain makes the handler answer 503 to every callback from now on, without
-// reading it, and close its connection: the sender pushes again, to whoever
-// has taken over. Requests past that stage are finished; http.Server.Shutdown
-// waits for them.
+// Drain makes every answer from now on close its connection: whoever pushes
+// over one that is kept goes to another receiver with the next push, and is
+// refused nothing. To close an idle connection instead would cut off the push
+// that is on its way.
 func (h *Handler) Drain() { h.draining.Store(true) }
 
-// Draining reports whether Drain was called.
+// Refuse makes the handler answer 503 to every callback from now on, without
+// reading it, and close its connection: for a receiver that must not go on. The
+// sender pushes again, to whoever has taken over. Requests past that stage are
+// finished; http.Server.Shutdown waits for them.
+func (h *Handler) Refuse() {
+	h.draining.Store(true)
+	h.refusing.Store(true)
+}
+
+// Draining reports whether Drain or Refuse was called.
 func (h *Handler) Draining() bool { return h.draining.Load() }
 
 // ServeHTTP answers one request.

@@ -63,7 +63,7 @@ func (x *exchange) requireAllowed() *refusal {
 }
 
 func (x *exchange) requireOpen() *refusal {
-	if x.h.Draining() {
+	if x.h.refusing.Load() {
 		return refuseDraining
 	}
 	return nil

@@ -147,8 +147,37 @@ func TestDeclaredOversizeIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// TestDrain: what is on its way is finished, everything else is sent away.
+// TestDrain: everything is answered, and every answer closes its connection.
 func TestDrain(t *testing.T) {
+	h := newHarness(t, nil)
+	idle := h.dial() // kept since an answer of before
+	body := mustSign(t, object("A1"), newSecret)
+	mustWrite(t, idle, request{body: body, headers: []string{"Connection: keep-alive"}}.text())
+	if got := h.receive(idle, http.MethodPost); got.closed {
+		t.Error("a connection is closed before there is a reason")
+	}
+	if h.handler.Draining() {
+		t.Error("draining before it was told to")
+	}
+	h.handler.Drain()
+	if !h.handler.Draining() {
+		t.Error("not draining")
+	}
+	for name, conn := range map[string]net.Conn{"kept": idle, "new": h.dial()} {
+		mustWrite(t, conn, request{body: body, headers: []string{"Connection: keep-alive"}}.text())
+		got := h.receive(conn, http.MethodPost)
+		h.wantSuccess(got)
+		if !got.closed {
+			t.Errorf("the %s connection is kept for more", name)
+		}
+	}
+	if got := h.send(request{body: withSign(object("A1"), strings.Repeat("0", 32)), headers: []string{"Connection: keep-alive"}}); got.status != http.StatusUnauthorized || !got.closed {
+		t.Errorf("a refusal: status %d, closed %v", got.status, got.closed)
+	}
+}
+
+// TestRefuse: what is on its way is finished, everything else is sent away.
+func TestRefuse(t *testing.T) {
 	storing, release := make(chan struct{}), make(chan struct{})
 	h := newHarness(t, func(o *receiver.Options) {
 		o.Store = &fakeStore{instead: func(context.Context, stream.Accepted) (stream.Receipt, error) {
@@ -161,13 +190,7 @@ func TestDrain(t *testing.T) {
 	conn := h.dial()
 	mustWrite(t, conn, request{body: body}.text())
 	<-storing
-	if h.handler.Draining() {
-		t.Error("draining before it was told to")
-	}
-	h.handler.Drain()
-	if !h.handler.Draining() {
-		t.Error("not draining")
-	}
+	h.handler.Refuse()
 	got := h.send(request{body: body, headers: []string{"Connection: keep-alive"}})
 	h.wantRefusal(got, http.StatusServiceUnavailable, notStored)
 	if !got.closed {

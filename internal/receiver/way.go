@@ -22,7 +22,7 @@ var way = [...]func(*exchange) *refusal{
 	(*exchange).limitSource,    // 429
 	(*exchange).requireKnown,   // 404
 	(*exchange).requireAllowed, // 404
-	(*exchange).requireOpen,    // 503 while draining
+	(*exchange).requireOpen,    // 503 while it ends with an error
 	(*exchange).requireRoom,    // 503 over HTTP_MAX_IN_FLIGHT
 	(*exchange).checkMediaType, // 415
 	(*exchange).read,           // 413, 400; 429, 503 for slow senders

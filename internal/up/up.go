@@ -113,7 +113,9 @@ func (s *stack) startPrograms(ctx context.Context, c Config, merchants *config.M
 		return err
 	}
 	o := app.Options{Logger: c.Log, NATS: []nats.Option{s.nats.Option()}, Admin: s.admin}
-	if s.receiver, err = app.NewReceiver(ctx, c.Up.Receiver(), o); err != nil {
+	receiver := c.Up.Receiver()
+	receiver.HTTP.Linger = 0 // there is no other receiver to go to
+	if s.receiver, err = app.NewReceiver(ctx, receiver, o); err != nil {
 		return err
 	}
 	if s.worker, err = app.NewWorker(ctx, c.Up.Worker(), o); err != nil {

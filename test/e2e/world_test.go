@@ -94,7 +94,7 @@ func environment(w *world, merchantsFile string, extra []string) map[string]stri
 		"INSTALLATION": installation, "NATS_URL": "nats://" + w.nats.Addr, "REDIS_URL": "redis://" + w.redis.Addr + "/0",
 		"MERCHANTS_FILE": merchantsFile, "STREAM_REPLICAS": "1", "LOG_LEVEL": "info",
 		"RETRY_MIN": "20ms", "RETRY_MAX": "200ms", "BREAKER_OPEN": "300ms", "ATTEMPTS": "5",
-		"HTTP_MERCHANT_RATE": "0", "HTTP_SOURCE_RATE": "0",
+		"HTTP_LINGER": "0s", "HTTP_MERCHANT_RATE": "0", "HTTP_SOURCE_RATE": "0",
 		// A crashed worker's claims and deliveries come back soon.
 		"ACK_WAIT": "4s", "CLAIM_LEASE": "4s", "QUERY_TIMEOUT": "1s", "RATE_WAIT_MAX": "1s", "NATS_PUBLISH_TIMEOUT": "1500ms",
 	}

@@ -206,4 +206,14 @@ var protections = []protection{
 		edits: []edit{{"internal/reconcile/reason.go", `cb != nil && cb.Reverse && o != events.OutcomeReversed`, `cb != nil && o == ""`}},
 		tests: []test{{pkg: "internal/reconcile", name: "TestReversalInReviewStays"}, histories},
 	},
+	{
+		name:  "a receiver lingers",
+		edits: []edit{{"internal/app/receiver.go", `time.NewTimer(r.cfg.HTTP.Linger)`, `time.NewTimer(0)`}},
+		tests: []test{{pkg: "test/e2e", name: "TestRollout/by_readiness_alone"}},
+	},
+	{
+		name:  "a stopping receiver sends senders elsewhere",
+		edits: []edit{{"internal/receiver/answer.go", `if x.h.Draining() {`, `if x.h.refusing.Load() {`}},
+		tests: []test{{pkg: "internal/receiver", name: "TestDrain"}},
+	},
 }
