@@ -11,7 +11,7 @@ import (
 // expression is PromQL that somebody relies on.
 type expression struct{ where, promql string }
 
-// expressions are those of rules and dashboards.
+// expressions are those of rules, dashboards and runbooks.
 func expressions(t *testing.T) []expression {
 	t.Helper()
 	var all []expression
@@ -21,11 +21,16 @@ func expressions(t *testing.T) []expression {
 	for _, d := range dashboards(t) {
 		all = append(all, d.expressions(t)...)
 	}
+	for name, page := range pages(t) {
+		for _, query := range queriesOf(page) {
+			all = append(all, expression{name + ".md", query})
+		}
+	}
 	return all
 }
 
 // TestAgainstRealPrometheus: a Prometheus that scrapes receiver, worker and
-// sweeper knows every metric that alerts and dashboards name, with the labels
+// sweeper knows every metric that alerts, dashboards and runbooks name, with the labels
 // they select and group by; its rules are healthy; and it can run every query.
 func TestAgainstRealPrometheus(t *testing.T) {
 	t.Parallel()
