@@ -2,6 +2,7 @@ package monitoring_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -108,7 +109,7 @@ func (p *prometheus) unhealthy() ([]string, error) {
 		return nil, err
 	}
 	if len(data.Groups) == 0 {
-		return nil, fmt.Errorf("no group of rules is loaded")
+		return nil, errors.New("no group of rules is loaded")
 	}
 	var bad []string
 	for _, g := range data.Groups {

@@ -55,9 +55,7 @@ func matchersIn(expr string) map[string][]string {
 func groupingsIn(expr string) []string {
 	var labels []string
 	for _, m := range promqlGrouping.FindAllStringSubmatch(expr, -1) {
-		for _, label := range strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' || r == ' ' }) {
-			labels = append(labels, label)
-		}
+		labels = append(labels, strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' || r == ' ' })...)
 	}
 	slices.Sort(labels)
 	return slices.Compact(labels)
