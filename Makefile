@@ -17,7 +17,7 @@ export CGO_ENABLED ?= 1
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## run everything in one process with the sandbox gateway and its traffic (Ctrl-C stops it)
@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server redis-server chromium ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server redis-server chromium prometheus ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -82,6 +82,16 @@ buildah:
 image: buildah ## build the image, the same commit to the same digest, and say its size and digest
 	@deploy/image/build.sh
 
+# Prometheus and promtool come from Debian's package too, but are only unpacked:
+# installed, it would start a server, and this way nobody has to be root.
+.PHONY: prometheus
+prometheus:
+	@{ command -v $(BIN)/promtool && command -v $(BIN)/prometheus || command -v promtool && command -v prometheus; } >/dev/null || { \
+	  command -v apt-get >/dev/null || { echo "prometheus and promtool are not installed; put both on the PATH"; exit 1; }; \
+	  mkdir -p .cache/prometheus $(BIN) && cd .cache/prometheus && \
+	  { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb -x prometheus_*.deb . && \
+	  cp usr/bin/prometheus usr/bin/promtool ../../$(BIN)/; }
+
 .PHONY: lint
 lint: ## run the linters
 	$(GO) vet ./...
@@ -95,6 +105,22 @@ fmt: ## format the code
 .PHONY: generate
 generate: ## write the generated documentation
 	$(GO) generate ./...
+
+# The dashboards are built in a copy: node_modules in the tree would be searched
+# by everything that walks it.
+DASHBOARDS ?= deploy/k8s/components/monitoring/dashboards
+
+.PHONY: dashboards
+dashboards: ## write the Grafana dashboards from deploy/dashboards (needs node and npm)
+	@command -v npm >/dev/null || { echo "npm is not installed; run: sudo apt-get install nodejs npm"; exit 1; }
+	@mkdir -p .cache/dashboards $(DASHBOARDS) && rm -rf .cache/dashboards/src .cache/dashboards/out && cp -r deploy/dashboards/. .cache/dashboards/
+	@cd .cache/dashboards && npm ci --silent --no-audit --no-fund && npm run --silent build
+	@node .cache/dashboards/out/main.js $(DASHBOARDS)
+
+.PHONY: check-dashboards
+check-dashboards: ## fail if the dashboards that are checked in are not those of deploy/dashboards
+	@$(MAKE) --no-print-directory dashboards DASHBOARDS=.cache/dashboards/written
+	@diff -r .cache/dashboards/written deploy/k8s/components/monitoring/dashboards || { echo "run 'make dashboards' and check the result in"; exit 1; }
 
 # SOAK_CALLBACKS (1000000), SOAK_KILLS (200), SOAK_DURATION (none) and SOAK_SEED
 # say how long: until all of it is reached. SOAK_REPORT is the table to write

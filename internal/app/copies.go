@@ -29,6 +29,9 @@ func newCopyMetrics(r *prometheus.Registry) *copyMetrics {
 		}, []string{"stream", "server"}),
 		unaware: counter("consumers_moved_total", "Consumers that did not know of messages for them and were moved to another server.", "stream"),
 	}
+	for _, name := range []string{stream.Callbacks, stream.Orders, stream.Payments} {
+		m.unaware.WithLabelValues(name) // there from the start: a first move is a rise
+	}
 	r.MustRegister(m.lag, m.behind, m.unaware)
 	return m
 }
