@@ -24,6 +24,7 @@ type Receiver struct {
 	Topology   Topology
 	HTTP       HTTP
 	Quarantine Quarantine
+	Tracing    Tracing
 }
 
 // Worker is the configuration of cmd/worker.
@@ -37,6 +38,7 @@ type Worker struct {
 	Redis     Redis
 	Reconcile Reconcile
 	Sweep     Sweep
+	Tracing   Tracing
 }
 
 // Setup is the configuration of "settlehook setup" and of the other commands
@@ -66,13 +68,14 @@ type Up struct {
 	Redis      Redis
 	Reconcile  Reconcile
 	Sweep      Sweep
+	Tracing    Tracing
 }
 
 // Receiver is the receiver's part.
 func (u Up) Receiver() Receiver {
 	return Receiver{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
-		Merchants: u.Merchants, Topology: u.Topology, HTTP: u.HTTP, Quarantine: u.Quarantine,
+		Merchants: u.Merchants, Topology: u.Topology, HTTP: u.HTTP, Quarantine: u.Quarantine, Tracing: u.Tracing,
 	}
 }
 
@@ -81,6 +84,7 @@ func (u Up) Worker() Worker {
 	return Worker{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
 		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile, Sweep: u.Sweep,
+		Tracing: u.Tracing,
 	}
 }
 
@@ -90,7 +94,7 @@ func LoadReceiver(environ map[string]string) (Receiver, error) {
 	var cfg Receiver
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReceiving,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.HTTP, &cfg.Quarantine)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.HTTP, &cfg.Quarantine, &cfg.Tracing)
 }
 
 // LoadWorker reads and checks the worker's configuration. The error holds
@@ -99,7 +103,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	var cfg Worker
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReconciling,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Tracing)
 }
 
 // LoadSetup reads and checks the configuration of the commands on an external
@@ -125,7 +129,7 @@ func LoadUp(environ map[string]string) (Up, error) {
 	fs := load(environ, &cfg, "NATS_URL", "REDIS_URL")
 	return finish(&cfg, fs, checkUp,
 		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology,
-		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep)
+		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Tracing)
 }
 
 type group interface{ check(fs *faults) }
