@@ -44,7 +44,9 @@ func NewAdmin(addr string) (*Admin, error) {
 		}
 		line(w, http.StatusServiceUnavailable, "not ready: starting or draining")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		Registry: registry, EnableOpenMetrics: true, // which has exemplars
+	}))
 	a.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: adminTimeout, ReadTimeout: adminTimeout, WriteTimeout: 3 * adminTimeout,
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/settlehook/settlehook/internal/dedupe"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/tracing"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -39,6 +40,7 @@ type fleetDeps struct {
 	log       *zap.Logger
 	clock     func() time.Time
 	server    *stream.ServerClock // when turns of the sweep come
+	tracer    *tracing.Tracer
 }
 
 // member is what runs for one merchant.
@@ -179,7 +181,7 @@ func (f *fleet) adopt(intake, work context.Context, d stream.MerchantDurable, la
 	}
 	durable := stream.Reconciler(id, 1, f.cfg.Topology.AckWait)
 	f.start(intake, work, &member{id: id, durable: durable}, func() {}, stream.NewConsumer(stream.ConsumerConfig{
-		Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout,
+		Merchant: reconcile.Merchant{ID: id}, Durable: durable, InFlight: 1, Timeout: f.cfg.NATS.PublishTimeout, Tracer: f.tracer,
 	}, f.js, parking{}, openGate{}, f.metrics.merchant(events.UnknownToken), f.log))
 }
 

@@ -300,7 +300,7 @@ func TestFleetForgetsTheGaugeOfAMerchantThatIsGone(t *testing.T) {
 func TestParkedCallbackIsLoggedUnderItsMerchant(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
 	m := newWorkerMetrics(prometheus.NewRegistry(), s.log).merchant("_unknown")
-	m.Processed(reconcile.Delivery{Merchant: reconcile.Merchant{ID: "gone"}}, reconcile.Result{Disposition: reconcile.Park, Cause: "merchant_removed"}, 0)
+	m.Processed(t.Context(), reconcile.Delivery{Merchant: reconcile.Merchant{ID: "gone"}}, reconcile.Result{Disposition: reconcile.Park, Cause: "merchant_removed"}, 0)
 	if n := s.logged("callback parked", zap.String("merchant", "gone"), zap.String("cause", "merchant_removed")); n != 1 {
 		t.Errorf("logged %v", s.logs.All())
 	}

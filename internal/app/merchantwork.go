@@ -41,7 +41,7 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 	if r.Roles.Has(config.RoleCallbacks) {
 		all = append(all, stream.NewConsumer(stream.ConsumerConfig{
 			Merchant: MerchantFacts(m), Durable: f.durable(m),
-			InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout,
+			InFlight: r.InFlight, Timeout: f.cfg.NATS.PublishTimeout, Tracer: f.tracer,
 		}, f.js, f.processor(api), api, observer, f.log))
 	}
 	if r.Roles.Has(config.RoleSweep) {
@@ -51,7 +51,7 @@ func (f *fleet) runners(m *config.Merchant) (all []runner, release func(), err e
 		for _, tier := range sweep.Plan(f.cfg.Sweep.Delays, f.cfg.Sweep.LookBack) {
 			all = append(all, stream.NewSweepConsumer(stream.SweepConfig{
 				Merchant: MerchantFacts(m), Tier: tier, Durable: stream.Sweeper(m.ID, tier, f.cfg.Topology.AckWait),
-				Clock: f.server.Now, Verify: f.cfg.Topology.CheckInterval,
+				Clock: f.server.Now, Verify: f.cfg.Topology.CheckInterval, Tracer: f.tracer,
 			}, f.js, processor, observer, f.log))
 		}
 	}
@@ -69,7 +69,7 @@ func (f *fleet) processor(g reconcile.Gateway) *reconcile.Processor {
 		Installation: f.cfg.General.Installation, Lease: r.ClaimLease, Attempts: r.Attempts,
 		RetryMin: r.RetryMin, RetryMax: r.RetryMax, ParkAfter: r.ParkAfter,
 	}, reconcile.Ports{
-		Claims: f.claims, Gateway: g, Ledger: f.ledger, Orders: f.orders, Callbacks: f.callbacks, Trail: f.trail,
+		Claims: f.tracer.Claims(f.claims), Gateway: f.tracer.Gateway(g), Ledger: f.ledger, Orders: f.orders, Callbacks: f.callbacks, Trail: f.trail,
 	}, f.clock, random{})
 }
 

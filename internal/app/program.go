@@ -9,6 +9,9 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // program is what receiver and worker share: parts that run side by side, and
@@ -18,6 +21,7 @@ type program struct {
 	admin    *Admin
 	ownAdmin bool
 	stopper  stopper
+	tracer   *tracing.Tracer // nil: off
 	parts    []func(ctx context.Context) error
 	broken   atomic.Bool // it stops since a part has failed
 }
@@ -38,6 +42,28 @@ func newProgram(name, addr string, o Options) (*program, error) {
 	p.stopper.onStop("close the operator's listener", time.Second, a.Stop)
 	return p, nil
 }
+
+// trace opens tracing, if it is on. What waits to be sent is sent after
+// everything that makes spans has ended.
+func (p *program) trace(cfg config.Tracing, name, installation string) (err error) {
+	if p.tracer, err = tracing.Open(cfg, name, installation, p.log); err != nil || p.tracer == nil {
+		return err
+	}
+	p.stopper.onStop("flush traces", 2*flushTraces, func(ctx context.Context) error {
+		// Its own end comes before the step's: a collector that sits on a request
+		// is no failure of the stop.
+		ctx, cancel := context.WithTimeout(ctx, flushTraces)
+		defer cancel()
+		if err := p.tracer.Close(ctx); err != nil {
+			p.log.Warn("the last spans are lost: the collector did not take them in time", zap.Error(err))
+		}
+		return nil
+	})
+	return nil
+}
+
+// flushTraces bounds what a collector can add to a stop.
+const flushTraces = 700 * time.Millisecond
 
 // part adds something that runs until its context ends. One that fails stops
 // the program.

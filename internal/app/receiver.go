@@ -43,6 +43,9 @@ func NewReceiver(ctx context.Context, cfg config.Receiver, o Options) (*Receiver
 }
 
 func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
+	if err := r.trace(r.cfg.Tracing, "receiver", r.cfg.General.Installation); err != nil {
+		return err
+	}
 	if r.merchants, err = config.NewMerchantsSource(r.cfg.Merchants.Path,
 		config.SourceOptions{Logger: r.log, Poll: r.cfg.Merchants.Poll}); err != nil {
 		return err
@@ -59,7 +62,7 @@ func (r *Receiver) wire(ctx context.Context, o Options) (err error) {
 	if r.handler, err = receiver.New(receiver.Options{
 		HTTP: r.cfg.HTTP, Quarantine: r.cfg.Quarantine, PublishTimeout: r.cfg.NATS.PublishTimeout,
 		Store: stream.NewCallbackLog(r.link.js), Keeper: stream.NewQuarantineLog(r.link.js),
-		Merchants: r.merchants.Current, Clock: r.clock, Log: r.log, Metrics: r.admin.registry,
+		Merchants: r.merchants.Current, Clock: r.clock, Log: r.log, Metrics: r.admin.registry, Tracer: r.tracer,
 	}); err != nil {
 		return err
 	}

@@ -38,6 +38,9 @@ func NewWorker(ctx context.Context, cfg config.Worker, o Options) (*Worker, erro
 }
 
 func (w *Worker) wire(ctx context.Context, o Options) (err error) {
+	if err := w.trace(w.cfg.Tracing, "worker", w.cfg.General.Installation); err != nil {
+		return err
+	}
 	if w.merchants, err = config.NewMerchantsSource(w.cfg.Merchants.Path,
 		config.SourceOptions{Logger: w.log, Poll: w.cfg.Merchants.Poll}); err != nil {
 		return err
@@ -113,7 +116,7 @@ func (w *Worker) newFleet(ctx context.Context, client redis.UniversalClient, o O
 	return newFleet(fleetDeps{
 		cfg: w.cfg, js: w.link.js, redis: client, ledger: ledger, orders: orders, callbacks: callbacks,
 		trail:   stream.NewTrailLog(w.link.nc, w.metrics.trailFailed),
-		metrics: w.metrics, log: w.log, clock: o.clock(), server: server,
+		metrics: w.metrics, log: w.log, clock: o.clock(), server: server, tracer: w.tracer,
 	}), nil
 }
 

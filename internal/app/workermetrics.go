@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +11,7 @@ import (
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/orderapi"
 	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/tracing"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -166,7 +168,7 @@ func (m *workerMetrics) forget(id string) {
 }
 
 // Queried implements orderapi.Observer.
-func (m *merchantMetrics) Queried(result string, took time.Duration) {
+func (m *merchantMetrics) Queried(_ context.Context, result string, took time.Duration) {
 	m.queries.WithLabelValues(m.id, result).Inc()
 	if took > 0 {
 		m.querying.WithLabelValues(m.id).Observe(took.Seconds())
@@ -186,7 +188,7 @@ func (m *merchantMetrics) GateChanged(state string) {
 }
 
 // Processed implements stream.Observer.
-func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
+func (m *merchantMetrics) Processed(ctx context.Context, d reconcile.Delivery, res reconcile.Result, took time.Duration) {
 	m.handled.WithLabelValues(m.id, res.Disposition.String(), res.Cause).Inc()
 	m.claims.WithLabelValues(m.id, res.Claim.String()).Inc()
 	m.work.WithLabelValues(m.id).Observe(took.Seconds())
@@ -197,16 +199,17 @@ func (m *merchantMetrics) Processed(d reconcile.Delivery, res reconcile.Result, 
 	if res.Emitted && res.Event != nil {
 		m.latency.WithLabelValues(m.id, string(res.Event.Outcome())).Observe(time.Since(d.ReceivedAt).Seconds())
 	}
-	m.line(d, res, took)
+	m.line(ctx, d, res, took)
 }
 
 // Swept implements stream.SweepObserver.
-func (m *merchantMetrics) Swept(due reconcile.Due, res reconcile.Result, took time.Duration) {
+func (m *merchantMetrics) Swept(ctx context.Context, due reconcile.Due, res reconcile.Result, took time.Duration) {
 	m.swept.WithLabelValues(m.id, due.Tier, res.Disposition.String(), res.Cause).Inc()
 	m.decided(due.Order.Flow, due.Stage, res)
 	fields := append([]zap.Field{
 		zap.String("merchant", m.id), zap.String("flow", string(due.Order.Flow)), zap.String("order_id", due.Order.OrderID),
 		zap.String("tier", due.Tier), zap.Time("due", due.Since), zap.Uint64("deliveries", due.Deliveries),
+		tracing.IDs(ctx),
 	}, resultFields(res, took)...)
 	if res.Disposition == reconcile.Acknowledge && (res.Cause == "unfit" || res.Cause == "panic") {
 		m.log.Error("order left out of the sweep: a bug, or a registration that is none", fields...)
@@ -232,11 +235,12 @@ func (m *merchantMetrics) decided(flow events.Flow, stage reconcile.Stage, res r
 }
 
 // line is the one wide line of a callback's delivery.
-func (m *merchantMetrics) line(d reconcile.Delivery, res reconcile.Result, took time.Duration) {
+func (m *merchantMetrics) line(ctx context.Context, d reconcile.Delivery, res reconcile.Result, took time.Duration) {
 	fields := append([]zap.Field{
 		zap.String("merchant", cmp.Or(d.Merchant.ID, m.id)), zap.String("flow", string(d.Order.Flow)), zap.String("order_id", d.Order.OrderID),
 		zap.String("plat_order_id", d.Callback.PlatOrderID), zap.String("fingerprint", d.Callback.Fingerprint()),
 		zap.Uint64("sequence", d.StreamSequence), zap.Uint64("deliveries", d.Deliveries),
+		tracing.IDs(ctx),
 	}, resultFields(res, took)...)
 	if a := res.Answer; a != nil && a.Found {
 		fields = append(fields, zap.Bool("fee_differs", reconcile.FeeDiffers(d.Callback, *a)))

@@ -24,7 +24,7 @@ type ban struct {
 var pure = []string{"pkg/sign", "pkg/events", "pkg/region", "internal/callback", "internal/reconcile"}
 
 // doesIO reports whether a package talks to the world: network, files,
-// processes, servers, logs. It is asked about direct imports of ours and of
+// processes, servers, logs, spans. It is asked about direct imports of ours and of
 // whatever third party we import, not about what the standard library imports
 // in turn: fmt imports os for Stdout, embed imports io/fs for its types, and
 // both do nothing there unless they are told to. database/sql/driver, which
@@ -34,7 +34,7 @@ func doesIO(path string) bool {
 		"net", "os", "io/fs", "io/ioutil", "path/filepath", "log", "syscall", "crypto/tls", "plugin", "runtime/debug",
 		"golang.org/x/sys", "golang.org/x/net",
 		"github.com/nats-io", "github.com/redis", "github.com/alicebob", "github.com/prometheus",
-		"github.com/fsnotify", "github.com/caarlos0", "go.uber.org/zap",
+		"github.com/fsnotify", "github.com/caarlos0", "go.uber.org/zap", "go.opentelemetry.io",
 	} {
 		if under(path, folder) && path != "net/url" { // text only: form parsing needs it
 			return true
@@ -131,6 +131,7 @@ func TestBansBite(t *testing.T) {
 		{"network", map[string][]string{"+pkg/events": {"net/http"}}, "I/O under pkg/events", "pkg/events → net/http"},
 		{"urls", map[string][]string{"+pkg/events": {"net/url"}}, "I/O under pkg/events", ""},
 		{"logs", map[string][]string{"+internal/callback": {"go.uber.org/zap"}}, "I/O under internal/callback", "internal/callback → go.uber.org/zap"},
+		{"spans", map[string][]string{"+internal/reconcile": {"go.opentelemetry.io/otel/trace"}}, "I/O under internal/reconcile", "internal/reconcile → go.opentelemetry.io/otel/trace"},
 		{"adapter", map[string][]string{"+internal/reconcile": {"+internal/dedupe"}, "+internal/dedupe": {"github.com/redis/go-redis/v9"}}, "I/O under internal/reconcile", "internal/reconcile → internal/dedupe → github.com/redis/go-redis/v9"},
 		{"third party", map[string][]string{"+internal/reconcile": {"x"}, "x": {"os/exec"}}, "I/O under internal/reconcile", "internal/reconcile → x → os/exec"},
 		{"the standard library's own", map[string][]string{"+internal/reconcile": {"std:fmt"}, "std:fmt": {"os"}}, "I/O under internal/reconcile", ""},
@@ -181,7 +182,7 @@ var levels = [][]string{
 	{"internal/reconcile"},
 	{
 		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/natsmon", "internal/orderapi", "internal/receiver",
-		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles",
+		"internal/redisconn", "internal/sandbox", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles", "internal/tracing",
 	},
 	{"internal/app", "internal/doctor"},
 	{"internal/up"}, // the all-in-one: app and the servers it brings

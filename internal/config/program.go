@@ -24,6 +24,7 @@ type Receiver struct {
 	Topology   Topology
 	HTTP       HTTP
 	Quarantine Quarantine
+	Tracing    Tracing
 }
 
 // Worker is the configuration of cmd/worker.
@@ -40,6 +41,7 @@ type Worker struct {
 	Survey    Survey
 
 	Monitoring Monitoring
+	Tracing    Tracing
 }
 
 // Setup is the configuration of "settlehook setup" and of the other commands
@@ -70,13 +72,14 @@ type Up struct {
 	Reconcile  Reconcile
 	Sweep      Sweep
 	Survey     Survey
+	Tracing    Tracing
 }
 
 // Receiver is the receiver's part.
 func (u Up) Receiver() Receiver {
 	return Receiver{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
-		Merchants: u.Merchants, Topology: u.Topology, HTTP: u.HTTP, Quarantine: u.Quarantine,
+		Merchants: u.Merchants, Topology: u.Topology, HTTP: u.HTTP, Quarantine: u.Quarantine, Tracing: u.Tracing,
 	}
 }
 
@@ -85,6 +88,7 @@ func (u Up) Worker() Worker {
 	return Worker{
 		General: u.General, Log: u.Log, Admin: u.Admin, NATS: u.NATS,
 		Merchants: u.Merchants, Topology: u.Topology, Redis: u.Redis, Reconcile: u.Reconcile, Sweep: u.Sweep, Survey: u.Survey,
+		Tracing: u.Tracing,
 	}
 }
 
@@ -94,7 +98,7 @@ func LoadReceiver(environ map[string]string) (Receiver, error) {
 	var cfg Receiver
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReceiving,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.HTTP, &cfg.Quarantine)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.HTTP, &cfg.Quarantine, &cfg.Tracing)
 }
 
 // LoadWorker reads and checks the worker's configuration. The error holds
@@ -103,7 +107,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	var cfg Worker
 	fs := load(environ, &cfg)
 	return finish(&cfg, fs, checkReconciling,
-		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey, &cfg.Monitoring)
+		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey, &cfg.Monitoring, &cfg.Tracing)
 }
 
 // LoadSetup reads and checks the configuration of the commands on an external
@@ -129,7 +133,7 @@ func LoadUp(environ map[string]string) (Up, error) {
 	fs := load(environ, &cfg, "NATS_URL", "REDIS_URL")
 	return finish(&cfg, fs, checkUp,
 		&cfg.General, &cfg.Admin, &cfg.NATS, &cfg.Merchants, &cfg.Topology,
-		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey)
+		&cfg.HTTP, &cfg.Quarantine, &cfg.Redis, &cfg.Reconcile, &cfg.Sweep, &cfg.Survey, &cfg.Tracing)
 }
 
 type group interface{ check(fs *faults) }

@@ -68,7 +68,10 @@ var wantSweep = config.Sweep{
 	LookBack: 24 * time.Hour, Share: 0.2, HighWater: 0.8,
 }
 
-var wantSurvey = config.Survey{Interval: 30 * time.Second, BalanceInterval: 5 * time.Minute}
+var (
+	wantSurvey  = config.Survey{Interval: 30 * time.Second, BalanceInterval: 5 * time.Minute}
+	wantTracing = config.Tracing{Protocol: "http/protobuf", Exporter: "otlp", Sampler: "parentbased_always_on"}
+)
 
 func natsURL(t *testing.T, text string) (u config.NATSURL) {
 	t.Helper()
@@ -107,12 +110,12 @@ func TestDefaults(t *testing.T) {
 	receiver, err := config.LoadReceiver(good(nil))
 	compare(t, receiver, err, config.Receiver{
 		General: general, Log: jsonLog, Admin: admin, NATS: wantNATS(t), Merchants: merchants,
-		Topology: wantTopology(3), HTTP: wantHTTP, Quarantine: wantQuarantine,
+		Topology: wantTopology(3), HTTP: wantHTTP, Quarantine: wantQuarantine, Tracing: wantTracing,
 	})
 	worker, err := config.LoadWorker(good(nil))
 	compare(t, worker, err, config.Worker{
 		General: general, Log: jsonLog, Admin: admin, NATS: wantNATS(t), Merchants: merchants,
-		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
+		Topology: wantTopology(3), Redis: wantRedis(t), Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey, Tracing: wantTracing,
 	})
 	setup, err := config.LoadSetup(good(nil))
 	compare(t, setup, err, config.Setup{
@@ -127,16 +130,16 @@ func TestDefaults(t *testing.T) {
 	nats.URL, redis.URL = config.NATSURL{}, config.RedisURL{}
 	want := config.Up{
 		General: general, Log: config.Log{Level: jsonLog.Level, Format: config.LogConsole}, Admin: admin, NATS: nats,
-		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
+		Merchants: merchants, Topology: wantTopology(1), HTTP: wantHTTP, Quarantine: wantQuarantine, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey, Tracing: wantTracing,
 	}
 	compare(t, up, err, want)
 	compare(t, up.Receiver(), nil, config.Receiver{
 		General: general, Log: want.Log, Admin: admin, NATS: nats, Merchants: merchants,
-		Topology: want.Topology, HTTP: wantHTTP, Quarantine: wantQuarantine,
+		Topology: want.Topology, HTTP: wantHTTP, Quarantine: wantQuarantine, Tracing: wantTracing,
 	})
 	compare(t, up.Worker(), nil, config.Worker{
 		General: general, Log: want.Log, Admin: admin, NATS: nats, Merchants: merchants,
-		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey,
+		Topology: want.Topology, Redis: redis, Reconcile: wantReconcile, Sweep: wantSweep, Survey: wantSurvey, Tracing: wantTracing,
 	})
 	if len(embedded) != 3 {
 		t.Error("LoadUp changed its argument")

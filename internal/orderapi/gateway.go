@@ -23,7 +23,8 @@ type Observer interface {
 	// Queried is called with a short result ("success", "failed", …, or an
 	// [reconcile.Unavailable] cause) and how long the gateway took; 0 when it
 	// was not asked.
-	Queried(result string, took time.Duration)
+	// The context is that of the question's trace.
+	Queried(ctx context.Context, result string, took time.Duration)
 	// GateChanged is called with the breaker's new state ("closed", "open",
 	// "half-open"), in order; it must not call the Gateway.
 	GateChanged(state string)
@@ -68,7 +69,7 @@ const (
 // permit: a permit that is taken must be used, since one is all that a gateway
 // gets that is being tried again.
 func (g *Gateway) Query(ctx context.Context, orderID string) (reconcile.Answer, error) {
-	if err := g.left(); err != nil {
+	if err := g.left(ctx); err != nil {
 		return reconcile.Answer{}, err
 	}
 	if err := g.turn(ctx, g.rate, g.cfg.RateWait); err != nil {
@@ -78,9 +79,9 @@ func (g *Gateway) Query(ctx context.Context, orderID string) (reconcile.Answer, 
 }
 
 // left: the gateway is left alone for now.
-func (g *Gateway) left() error {
+func (g *Gateway) left(ctx context.Context) error {
 	if g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0 {
-		return g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+		return g.notAsked(ctx, CauseBreaker, g.breaker.RemainingDelay())
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func (g *Gateway) left() error {
 func (g *Gateway) turn(ctx context.Context, r *Rate, longest time.Duration) error {
 	wait, ok := r.Reserve(ctx, longest)
 	if !ok {
-		return g.notAsked(CauseRate, wait)
+		return g.notAsked(ctx, CauseRate, wait)
 	}
 	if err := sleep(ctx, wait); err != nil {
 		return &reconcile.Unavailable{Cause: CauseRate, NotAsked: true, Err: err}
@@ -100,7 +101,7 @@ func (g *Gateway) turn(ctx context.Context, r *Rate, longest time.Duration) erro
 // permitted asks if the breaker lets it.
 func (g *Gateway) permitted(ctx context.Context, orderID string) (reconcile.Answer, error) {
 	if !g.breaker.TryAcquirePermit() {
-		return reconcile.Answer{}, g.notAsked(CauseBreaker, g.breaker.RemainingDelay())
+		return reconcile.Answer{}, g.notAsked(ctx, CauseBreaker, g.breaker.RemainingDelay())
 	}
 	return g.ask(ctx, orderID)
 }
@@ -122,7 +123,7 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 	switch {
 	case err == nil:
 		g.breaker.RecordSuccess()
-		g.observer.Queried(name(answer), time.Since(begun))
+		g.observer.Queried(ctx, name(answer), time.Since(begun))
 	case errors.As(err, &unavailable):
 		// A gateway that answers is there, whatever it says: a refusal or an
 		// anomaly may be about this order alone, and a few of those must not
@@ -133,7 +134,7 @@ func (g *Gateway) ask(ctx context.Context, orderID string) (reconcile.Answer, er
 		} else {
 			g.breaker.RecordSuccess()
 		}
-		g.observer.Queried(unavailable.Cause, time.Since(begun))
+		g.observer.Queried(ctx, unavailable.Cause, time.Since(begun))
 	}
 	return answer, err
 }
@@ -143,8 +144,8 @@ func silent(u *reconcile.Unavailable) bool {
 	return u.Cause == CauseTransport || u.Cause == CauseOther && !errors.Is(u.Err, gateway.ErrInvalidRequest)
 }
 
-func (g *Gateway) notAsked(cause string, after time.Duration) error {
-	g.observer.Queried(cause, 0)
+func (g *Gateway) notAsked(ctx context.Context, cause string, after time.Duration) error {
+	g.observer.Queried(ctx, cause, 0)
 	return &reconcile.Unavailable{Cause: cause, After: after, NotAsked: true}
 }
 

@@ -57,7 +57,7 @@ type observed struct {
 	questions []question
 }
 
-func (o *observed) Queried(result string, took time.Duration) {
+func (o *observed) Queried(_ context.Context, result string, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.questions = append(o.questions, question{result, took})

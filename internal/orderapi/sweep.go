@@ -22,7 +22,7 @@ func (g *Gateway) Sweep(share *Rate) *SweepGateway { return &SweepGateway{Gatewa
 
 // Query implements reconcile.Gateway.
 func (g *SweepGateway) Query(ctx context.Context, orderID string) (reconcile.Answer, error) {
-	if err := g.left(); err != nil {
+	if err := g.left(ctx); err != nil {
 		return reconcile.Answer{}, err
 	}
 	if err := g.turn(ctx, g.share, g.cfg.RateWait); err != nil {

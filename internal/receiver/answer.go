@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"go.uber.org/zap"
+
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // success is the answer the gateway waits for: exactly these bytes (API
@@ -22,6 +24,7 @@ func (x *exchange) accept() {
 	x.logAccepted()
 	x.answer(http.StatusOK, success)
 	x.accepted = true
+	x.traceAccepted()
 }
 
 // rest gives the connection up for a newcomer, who may cut it off: so success is
@@ -40,6 +43,7 @@ func (x *exchange) refuse(f *refusal) {
 	x.h.metrics.refused(x, f, kept)
 	x.logRefused(f, kept, err)
 	x.answerRefusal(f)
+	x.traceRefused(f, kept)
 }
 
 func (x *exchange) answerRefusal(f *refusal) {
@@ -89,10 +93,12 @@ func (x *exchange) rescue() {
 	f.hangUp = true
 	x.h.metrics.refused(x, f, fateNone)
 	x.h.opts.Log.Error("panic while receiving a callback", zap.String("panic", shortened(cause)), zap.ByteString("stack", debug.Stack()),
-		zap.String("flow", x.flow), zap.String("merchant", x.merchant), zap.String("source", sourceName(x.source)))
+		zap.String("flow", x.flow), zap.String("merchant", x.merchant), zap.String("source", sourceName(x.source)),
+		tracing.IDs(x.r.Context()))
 	if !x.answered {
 		x.answerRefusal(f)
 	}
+	x.traceRefused(f, fateNone)
 }
 
 // mostPanic bounds what is logged of a panic's value, in bytes: it may quote

@@ -12,6 +12,7 @@ import (
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // Store is where accepted callbacks go.
@@ -29,7 +30,7 @@ type Keeper interface {
 	Keep(ctx context.Context, r stream.Refused) error
 }
 
-// Options are what a [Handler] is made of. Every field is needed.
+// Options are what a [Handler] is made of. Every field but the tracer is needed.
 type Options struct {
 	// HTTP gives the limits and the trusted proxies.
 	HTTP config.HTTP
@@ -45,6 +46,8 @@ type Options struct {
 	Log       *zap.Logger
 	// Metrics is where the handler's metrics are registered.
 	Metrics prometheus.Registerer
+	// Tracer makes the spans of requests; nil makes none.
+	Tracer *tracing.Tracer
 }
 
 func (o *Options) check() error {

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/settlehook/settlehook/internal/tracing"
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
@@ -34,6 +35,7 @@ func (x *exchange) logAccepted() {
 		zap.String("source", sourceName(x.source)),
 		zap.Int("size", len(x.body)),
 		zap.Duration("duration", x.stored.Sub(x.received)),
+		tracing.IDs(x.r.Context()),
 	)
 }
 
@@ -74,6 +76,7 @@ func (x *exchange) logRefused(f *refusal, kept fate, keepErr error) {
 		zap.Int("size", len(x.body)),
 		zap.String("quarantine", string(kept)),
 		zap.Duration("duration", x.since()),
+		tracing.IDs(x.r.Context()),
 	}
 	if id := x.orderID(); id != "" {
 		fields = append(fields, zap.String("order_id", id))

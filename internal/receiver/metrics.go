@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // result is how a request ended; a metric label.
@@ -96,7 +97,7 @@ func (m *metrics) accepted(x *exchange) {
 	for _, d := range x.verified.Dialects {
 		m.dialects.WithLabelValues(x.merchant, string(d)).Inc()
 	}
-	m.acceptance.Observe(x.stored.Sub(x.received).Seconds())
+	tracing.Observe(x.r.Context(), m.acceptance, x.stored.Sub(x.received).Seconds())
 }
 
 func (m *metrics) refused(x *exchange, f *refusal, kept fate) {

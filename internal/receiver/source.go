@@ -14,11 +14,10 @@ import (
 // that is no address ends the search at the proxy that wrote it down. The
 // address is invalid where the peer has none (a Unix socket).
 func sourceOf(r *http.Request, trusted config.Networks) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	hop, ok := peerOf(r)
+	if !ok {
 		return netip.Addr{}
 	}
-	hop := plain(peer.Addr())
 	forwarded := r.Header["X-Forwarded-For"]
 	for i := len(forwarded) - 1; i >= 0; i-- {
 		for list, more := forwarded[i], true; more; {
@@ -35,6 +34,15 @@ func sourceOf(r *http.Request, trusted config.Networks) netip.Addr {
 		}
 	}
 	return hop
+}
+
+// peerOf is the address at the other end of the connection, if it has one.
+func peerOf(r *http.Request) (netip.Addr, bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	return plain(peer.Addr()), true
 }
 
 // cutLast cuts a list at its last comma.

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
@@ -21,6 +23,7 @@ var way = [...]func(*exchange) *refusal{
 	(*exchange).checkMethod,    // 405
 	(*exchange).limitSource,    // 429
 	(*exchange).requireKnown,   // 404
+	(*exchange).trace,          // never refuses
 	(*exchange).requireAllowed, // 404
 	(*exchange).requireOpen,    // 503 while it ends with an error
 	(*exchange).requireRoom,    // 503 over HTTP_MAX_IN_FLIGHT
@@ -54,6 +57,7 @@ type exchange struct {
 	receipt  stream.Receipt
 	stored   time.Time // when the PubAck came
 
+	span     trace.Span // nil for an address that is none of ours, or without tracing
 	answered bool
 	accepted bool // with success
 }

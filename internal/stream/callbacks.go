@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // Receipt proves that a callback is stored.
@@ -25,13 +27,17 @@ func NewCallbackLog(js jetstream.JetStream) *CallbackLog { return &CallbackLog{j
 // After an error the callback may or may not be stored; the sender has to be
 // asked to push again.
 func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
-	ack, err := l.js.PublishMsg(ctx, a.message(), jetstream.WithExpectStream(Callbacks))
+	msg := a.message()
+	ctx, span := tracing.Publish(ctx, Callbacks, msg.Header)
+	ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Callbacks))
 	if errors.Is(err, nats.ErrReconnectBufExceeded) {
 		// The client's word for it, since there is no buffer to wait in.
 		err = fmt.Errorf("NATS is disconnected: %w", err)
 	}
 	if err != nil {
+		tracing.Published(span, err)
 		return Receipt{}, fmt.Errorf("store callback: %w", err)
 	}
+	tracing.Published(span, nil, tracing.StreamSequence.Int64(int64(ack.Sequence)), tracing.Duplicate.Bool(ack.Duplicate)) //nolint:gosec // a sequence
 	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }

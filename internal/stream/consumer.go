@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/tracing"
 )
 
 // Processor works on one callback.
@@ -28,7 +29,8 @@ type Gate interface {
 
 // Observer hears of every delivery, for the one wide log line and the metrics.
 type Observer interface {
-	Processed(d reconcile.Delivery, res reconcile.Result, took time.Duration)
+	// Processed is called with the context of the delivery's trace.
+	Processed(ctx context.Context, d reconcile.Delivery, res reconcile.Result, took time.Duration)
 }
 
 // ConsumerConfig is one merchant's share of a worker.
@@ -37,6 +39,7 @@ type ConsumerConfig struct {
 	Durable  jetstream.ConsumerConfig
 	InFlight int           // callbacks of this merchant in work at once
 	Timeout  time.Duration // of a publish
+	Tracer   *tracing.Tracer
 }
 
 // Consumer pulls one merchant's callbacks, and works on several at once.
@@ -155,6 +158,7 @@ func (c *Consumer) pull(intake, work context.Context, cons jetstream.Consumer) e
 
 func (c *Consumer) handle(work context.Context, m jetstream.Msg) {
 	begun := time.Now()
+	work, span := c.cfg.Tracer.Delivery(work, Callbacks, c.cfg.Durable.Durable, m.Headers())
 	d, err := decodeCallback(m, c.cfg.Merchant)
 	res := reconcile.Result{Disposition: reconcile.Park, Cause: "unreadable", Err: err}
 	if err == nil {
@@ -164,7 +168,8 @@ func (c *Consumer) handle(work context.Context, m jetstream.Msg) {
 		c.log.Warn("acknowledgement not sure, the callback may come again", zap.Error(err),
 			zap.Uint64("sequence", d.StreamSequence))
 	}
-	c.observer.Processed(d, res, time.Since(begun))
+	c.observer.Processed(work, d, res, time.Since(begun))
+	tracing.Delivered(span, d, res)
 }
 
 // process parks a callback that makes the processor panic: left in the stream
@@ -172,7 +177,7 @@ func (c *Consumer) handle(work context.Context, m jetstream.Msg) {
 func (c *Consumer) process(work context.Context, d reconcile.Delivery) (res reconcile.Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.Error("panic on a callback, parking it", zap.Any("panic", p), zap.Uint64("sequence", d.StreamSequence), zap.Stack("stack"))
+			c.log.Error("panic on a callback, parking it", zap.Any("panic", p), zap.Uint64("sequence", d.StreamSequence), tracing.IDs(work), zap.Stack("stack"))
 			res = reconcile.Result{Disposition: reconcile.Park, Cause: "panic", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()

@@ -94,7 +94,7 @@ type processed struct {
 // observations hears of every delivery.
 type observations chan processed
 
-func (o observations) Processed(d reconcile.Delivery, res reconcile.Result, _ time.Duration) {
+func (o observations) Processed(_ context.Context, d reconcile.Delivery, res reconcile.Result, _ time.Duration) {
 	o <- processed{d, res}
 }
 

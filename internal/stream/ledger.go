@@ -9,8 +9,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/tracing"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
@@ -48,12 +51,31 @@ func (l *Ledger) Append(ctx context.Context, e events.Event, expected uint64) (u
 		Subject: e.NATSSubject(), Data: body,
 		Header: nats.Header{HeaderContentType: []string{events.ContentType}},
 	}
+	ctx, span := tracing.Publish(ctx, Payments, msg.Header)
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequenceForSubject(expected, events.GuardFilter(order.Merchant, order.OrderID)))
 	if err != nil {
-		return 0, l.refused(ctx, msg.Subject, err)
+		err = l.refused(ctx, msg.Subject, err)
+		appended(span, e, 0, err)
+		return 0, err
 	}
+	appended(span, e, ack.Sequence, nil)
 	return ack.Sequence, nil
+}
+
+// appended ends the span of an event on its way. That another was first, or that
+// it was told before, is the guard at work, and no error.
+func appended(span trace.Span, e events.Event, sequence uint64, err error) {
+	facts := []attribute.KeyValue{tracing.EventID.String(e.ID), tracing.Outcome.String(string(e.Outcome()))}
+	switch {
+	case errors.Is(err, reconcile.ErrConflict):
+		facts, err = append(facts, tracing.Result.String("conflict")), nil
+	case errors.Is(err, reconcile.ErrExists):
+		facts, err = append(facts, tracing.Result.String("exists")), nil
+	case err == nil:
+		facts = append(facts, tracing.Result.String("stored"), tracing.LedgerSequence.Int64(int64(sequence))) //nolint:gosec // a sequence
+	}
+	tracing.Published(span, err, facts...)
 }
 
 // codeStoreFailed is the server's code for a message that its store refused:

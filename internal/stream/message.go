@@ -17,7 +17,10 @@ import (
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
-// Headers of the messages. They are a contract.
+// Headers of the messages. They are a contract. Beside them, the messages of
+// CALLBACKS and PAYMENTS name their trace in the W3C's headers (package
+// tracing), where tracing is on; nothing here depends on those, and a callback
+// that is parked and put back keeps them.
 const (
 	HeaderContentType = "Content-Type"
 	headerReceivedAt  = "Settlehook-Received-At" // RFC 3339, UTC

@@ -12,12 +12,14 @@ import (
 
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/internal/sweep"
+	"github.com/settlehook/settlehook/internal/tracing"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
 // SweepObserver hears of every order whose turn in the sweep came.
 type SweepObserver interface {
-	Swept(due reconcile.Due, res reconcile.Result, took time.Duration)
+	// Swept is called with the context of the turn's trace.
+	Swept(ctx context.Context, due reconcile.Due, res reconcile.Result, took time.Duration)
 }
 
 // SweepConfig is one merchant's tier in a worker.
@@ -29,6 +31,7 @@ type SweepConfig struct {
 	// Verify is how often the durable is opened anew, which verifies it: a live
 	// update weakens one without a word.
 	Verify time.Duration
+	Tracer *tracing.Tracer
 }
 
 // SweepConsumer pulls one merchant's messages of one tier.
@@ -118,11 +121,13 @@ func (s *SweepConsumer) handle(work context.Context, m jetstream.Msg) {
 		s.settle(work, m, reconcile.Result{Disposition: reconcile.Acknowledge})
 		return
 	}
+	work, turn := s.cfg.Tracer.Turn(work)
 	due, res := s.process(work, msg)
 	s.settle(work, m, res)
 	if res.Cause != sweep.CauseNotDue {
-		s.observer.Swept(due, res, time.Since(begun))
+		s.observer.Swept(work, due, res, time.Since(begun))
 	}
+	turn.End(due, res)
 }
 
 func (s *SweepConsumer) settle(work context.Context, m jetstream.Msg, res reconcile.Result) {

@@ -37,7 +37,7 @@ func (l *sweepLog) Sweep(_ context.Context, due reconcile.Due) reconcile.Result 
 	return acknowledge
 }
 
-func (l *sweepLog) Swept(reconcile.Due, reconcile.Result, time.Duration) {}
+func (l *sweepLog) Swept(context.Context, reconcile.Due, reconcile.Result, time.Duration) {}
 
 // orders are the orders looked at, in turn.
 func (l *sweepLog) orders() (ids []string) {
