@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -82,6 +84,7 @@ func (f Fleet) Write(w io.Writer) error {
 	for _, m := range f.Merchants {
 		object.Spec.Triggers = append(object.Spec.Triggers, f.trigger(m.ID))
 	}
+	slices.SortFunc(object.Spec.Triggers, func(a, b trigger) int { return strings.Compare(a.Metadata.Consumer, b.Metadata.Consumer) })
 	if _, err := io.WriteString(w, "# Written by 'settlehook keda'. Write it again when a merchant or a rate changes,\n"+
 		"# after 'settlehook setup': a trigger whose consumer is missing can't be read.\n"); err != nil {
 		return err
