@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server redis-server chromium prometheus ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -46,6 +46,10 @@ $(BIN)/nats-server: go.mod
 $(BIN)/toxiproxy-server: tools.mod
 	@mkdir -p $(BIN)
 	$(GO) build -modfile=tools.mod -o $@ github.com/Shopify/toxiproxy/v2/cmd/server
+
+$(BIN)/kustomize: tools.mod
+	@mkdir -p $(BIN)
+	$(GO) build -modfile=tools.mod -o $@ sigs.k8s.io/kustomize/kustomize/v5
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server

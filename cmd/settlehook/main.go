@@ -32,6 +32,7 @@ type cli struct {
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
 	Health     healthCmd     `cmd:"" help:"Ask a running program whether it takes work; for health checks."`
 	Gateway    gatewayCmd    `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
+	Keda       kedaCmd       `cmd:"" help:"Write the KEDA ScaledObject that scales the workers on waiting callbacks."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/sandbox"
 	"github.com/settlehook/settlehook/internal/sandbox/shop"
+	"github.com/settlehook/settlehook/internal/tlsfiles"
 	"github.com/settlehook/settlehook/internal/up"
 	"github.com/settlehook/settlehook/pkg/gateway"
 )
@@ -23,6 +25,8 @@ type sandboxCmd struct {
 	Addr        string   `default:"127.0.0.1:8888" placeholder:"HOST:PORT" help:"Address of the API (${default})."`
 	AdminAddr   string   `default:"127.0.0.1:8889" placeholder:"HOST:PORT" help:"Address of the admin port (${default})."`
 	AllowPublic bool     `help:"Allow addresses beyond loopback. Whoever reaches the sandbox can make orders succeed."`
+	TLSCert     string   `name:"tls-cert" type:"existingfile" placeholder:"PATH" help:"Certificate to serve the API with TLS; the gateway in the merchants file is then https."`
+	TLSKey      string   `name:"tls-key" type:"existingfile" placeholder:"PATH" help:"The certificate's key."`
 	Traffic     float64  `default:"0" help:"Orders per second made by themselves; 0 for none."`
 	Orders      int      `default:"0" help:"How many orders to make; 0 for no end."`
 	TimeScale   float64  `default:"1" help:"How many times faster the gateway's time passes."`
@@ -53,6 +57,12 @@ func (c *sandboxCmd) Run(io streams) error {
 	conf := sandbox.Config{
 		Addr: c.Addr, AdminAddr: c.AdminAddr, AllowPublic: c.AllowPublic, Merchants: up.SandboxMerchants(merchants),
 		NotifyBase: c.Notify, TimeScale: c.TimeScale, Seed: c.Seed, Run: c.RunName, Mischief: rates, Logger: log,
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return usageError{errors.New("--tls-cert and --tls-key go together; give both or neither")}
+	}
+	if conf.TLS, err = tlsfiles.Server(tlsfiles.Files{Cert: c.TLSCert, Key: c.TLSKey}, time.Now, log); err != nil {
+		return usageError{err}
 	}
 	registry := registry{Orders: gateway.Unannounced, installation: "sandbox"}
 	if c.Announce {

@@ -2,6 +2,7 @@ package k8s_test
 
 import (
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,11 +14,13 @@ import (
 	"github.com/settlehook/settlehook/internal/config"
 )
 
-// programs are the configurations of the containers, by component.
+// programs are the configurations of our containers, by name.
 var programs = map[string]reflect.Type{
 	"receiver": reflect.TypeFor[config.Receiver](),
 	"worker":   reflect.TypeFor[config.Worker](),
+	"sweeper":  reflect.TypeFor[config.Worker](),
 	"setup":    reflect.TypeFor[config.Setup](),
+	"sandbox":  reflect.TypeFor[config.Setup](), // with --announce
 }
 
 // variables returns the variables a program reads, and whether each is secret.
@@ -35,49 +38,85 @@ func variables(program reflect.Type) map[string]bool {
 	return found
 }
 
-// ofTheRuntime are variables that Go itself reads.
-var ofTheRuntime = map[string]bool{"GOMEMLIMIT": true}
+// ofTheRuntime are variables that Go itself reads, and what they are made of.
+var ofTheRuntime = []string{"GOMEMLIMIT", "MEMORY_LIMIT_MIB", "SSL_CERT_FILE"}
 
-// secrets stand for what the Secret settlehook-connections holds.
-var secrets = map[string]string{
-	"NATS_URL":  "nats://nats.example:4222",
-	"REDIS_URL": "redis://redis.example:6379",
+// chosen is what an installation has to say, where an overlay does not.
+var chosen = map[string]string{
+	"INSTALLATION": "example", "NATS_URL": "nats://nats.example:4222", "REDIS_URL": "redis://user@redis.example:6379",
 }
 
-// environ is what a component's container finds in its environment.
-func environ(t *testing.T, component string) map[string]string {
+// environ is what a container finds in its environment.
+func environ(t *testing.T, all objects, name string) map[string]string {
 	t.Helper()
 	env := make(map[string]string)
-	for _, c := range workloads(t)[component].Spec.Template.Spec.Containers {
-		for _, from := range c.EnvFrom {
-			if ref := from["configMapRef"]; ref["name"] == "settlehook-config" {
-				maps.Copy(env, configMap(t))
-			} else {
-				t.Fatalf("%s takes its environment from %v, which the kustomization does not generate", component, from)
-			}
+	c := all.workloads()[name].Spec.Template.Spec.Containers[0]
+	for _, from := range c.EnvFrom {
+		maps.Copy(env, all.get(t, "ConfigMap", from["configMapRef"].Name).Data)
+	}
+	for _, v := range c.Env {
+		if env[v.Name] != "" {
+			t.Errorf("%s sets %s over the ConfigMap: an overlay's value would be ignored", name, v.Name)
 		}
-		for _, v := range c.Env {
-			env[v.Name] = v.Value
-			if ref, ok := v.ValueFrom["secretKeyRef"]; ok {
-				if ref["name"] != "settlehook-connections" || secrets[ref["key"]] == "" {
-					t.Errorf("%s: %s comes from %v, which README.md does not tell to create", component, v.Name, ref)
-				}
-				env[v.Name] = secrets[ref["key"]]
-			}
+		env[v.Name] = v.Value
+		if _, secret := v.ValueFrom["secretKeyRef"]; secret {
+			t.Errorf("%s has the secret %s in its environment: it would not follow a change", name, v.Name)
 		}
 	}
 	return env
 }
 
-func load(component string, env map[string]string) (any, error) {
-	switch component {
+// mounted puts what the pod mounts into a folder of the test, and the folder's
+// path in front of the paths in env.
+func mounted(t *testing.T, pod podSpec, env map[string]string) map[string]string {
+	t.Helper()
+	root := t.TempDir()
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		if mount.SubPath != "" || !mount.ReadOnly {
+			t.Errorf("%s: only a folder follows its Secret, and nobody writes to it", mount.Name)
+		}
+		for _, v := range pod.Volumes {
+			if v.Name != mount.Name {
+				continue
+			}
+			if v.Secret.SecretName != "" && v.Secret.DefaultMode != 0o440 {
+				t.Errorf("%s: mode %o; the group is fsGroup, others have no business with it", v.Name, v.Secret.DefaultMode)
+			}
+			for _, item := range v.Secret.Items {
+				writeFile(t, filepath.Join(root, mount.MountPath, item.Path), "value of "+item.Key)
+			}
+		}
+	}
+	there := make(map[string]string)
+	for name, value := range env {
+		if strings.HasPrefix(value, "/etc/") {
+			value = filepath.Join(root, value)
+		}
+		there[name] = value
+	}
+	return there
+}
+
+func load(name string, env map[string]string) (any, error) {
+	switch name {
 	case "receiver":
 		return config.LoadReceiver(env)
-	case "worker":
+	case "worker", "sweeper":
 		return config.LoadWorker(env)
 	default:
 		return config.LoadSetup(env)
 	}
+}
+
+// withChoices fills in what is left to whoever installs it.
+func withChoices(env map[string]string) map[string]string {
+	env = maps.Clone(env)
+	for name, value := range chosen {
+		if env[name] == "" {
+			env[name] = value
+		}
+	}
+	return env
 }
 
 func TestEveryVariableIsRead(t *testing.T) {
@@ -85,66 +124,90 @@ func TestEveryVariableIsRead(t *testing.T) {
 	for _, program := range programs {
 		maps.Copy(everywhere, variables(program))
 	}
-	inConfigMap := slices.Sorted(maps.Keys(configMap(t)))
-	for _, name := range inConfigMap {
-		if secret, known := everywhere[name]; !known || secret {
-			t.Errorf("config.env sets %s: known to a program %t, secret %t", name, known, secret)
+	each(t, func(t *testing.T, all objects) {
+		config, setup := all.get(t, "ConfigMap", "settlehook-config").Data, all.get(t, "ConfigMap", "settlehook-setup").Data
+		if diff := cmp.Diff(config, setup); diff != "" {
+			t.Errorf("the set-up runs with other settings than the programs (-programs +setup):\n%s", diff)
 		}
-	}
-	for component, workload := range workloads(t) {
-		known := variables(programs[component])
-		for _, c := range workload.Spec.Template.Spec.Containers {
-			for _, v := range c.Env {
-				secret, ok := known[v.Name]
-				if !ok && !ofTheRuntime[v.Name] {
-					t.Errorf("%s sets %s, which it does not read", component, v.Name)
-				}
-				if _, fromSecret := v.ValueFrom["secretKeyRef"]; secret != fromSecret {
-					t.Errorf("%s: %s is secret: %t; comes from a Secret: %t", component, v.Name, secret, fromSecret)
-				}
-				if slices.Contains(inConfigMap, v.Name) {
-					t.Errorf("%s sets %s over the ConfigMap: an overlay's value would be ignored", component, v.Name)
+		for name, value := range config {
+			if _, known := everywhere[name]; !known && !strings.HasPrefix(name, "OTEL_") {
+				t.Errorf("no program reads %s", name)
+			}
+			// A user without a password is none; with NATS it would be a token.
+			if credentials, _, found := strings.Cut(value, "@"); found && (name == "NATS_URL" || strings.Count(credentials, ":") > 1) {
+				t.Errorf("%s carries a password", name)
+			}
+		}
+		for name, program := range programs {
+			workload, ok := all.workloads()[name]
+			if !ok {
+				continue
+			}
+			known := variables(program)
+			for _, v := range workload.Spec.Template.Spec.Containers[0].Env {
+				if _, ok := known[v.Name]; !ok && !slices.Contains(ofTheRuntime, v.Name) {
+					t.Errorf("%s sets %s, which it does not read", name, v.Name)
 				}
 			}
 		}
-	}
+	})
 }
 
-// A pod that starts from the base says one thing: name the installation.
-func TestOnlyTheInstallationIsLeftToTheOverlay(t *testing.T) {
-	for component := range programs {
-		env := environ(t, component)
-		_, err := load(component, env)
+// The whole environment passes the programs' own check, files included.
+func TestProgramsAcceptTheirEnvironment(t *testing.T) {
+	each(t, func(t *testing.T, all objects) {
+		for name := range programs {
+			workload, ok := all.workloads()[name]
+			if !ok {
+				continue
+			}
+			env := mounted(t, workload.Spec.Template.Spec, withChoices(environ(t, all, name)))
+			if _, err := load(name, env); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			user := env["NATS_USER"]
+			if env["NATS_INBOX_PREFIX"] != "_INBOX_"+user || readFile(t, env["NATS_PASSWORD_FILE"]) != "value of "+user {
+				t.Errorf("%s is %s, with the inbox %s", name, user, env["NATS_INBOX_PREFIX"])
+			}
+			merchants := strings.TrimSuffix(environ(t, all, name)["MERCHANTS_FILE"], "/merchants.yaml")
+			if !slices.ContainsFunc(workload.Spec.Template.Spec.Containers[0].VolumeMounts, func(m volumeMount) bool { return m.MountPath == merchants }) {
+				t.Errorf("%s: the merchants file is in %s, which is not mounted", name, merchants)
+			}
+		}
+	})
+}
+
+// A pod that starts with a placeholder says so and ends.
+func TestNothingStartsUnchosen(t *testing.T) {
+	for name, want := range map[string][]string{
+		"base":          {"INSTALLATION", "NATS_URL", "REDIS_URL"},
+		"overlays/prod": {"INSTALLATION"},
+		"overlays/dev":  nil,
+	} {
+		all := built(t, name)
+		_, err := load("worker", mounted(t, all.workloads()["worker"].Spec.Template.Spec, environ(t, all, "worker")))
 		var missing []string
 		for _, fault := range config.Faults(err) {
 			missing = append(missing, fault.Where)
 		}
-		if diff := cmp.Diff([]string{"INSTALLATION"}, missing); diff != "" {
-			t.Errorf("%s without an overlay (-want +got):\n%s%v", component, diff, err)
-		}
-		env["INSTALLATION"] = "example"
-		if _, err := load(component, env); err != nil {
-			t.Errorf("%s with INSTALLATION: %v", component, err)
+		if diff := cmp.Diff(want, missing); diff != "" {
+			t.Errorf("%s (-want +got):\n%s%v", name, diff, err)
 		}
 	}
 }
 
-func workerConfig(t *testing.T) config.Worker {
+func workerConfig(t *testing.T, all objects, name string) config.Worker {
 	t.Helper()
-	env := environ(t, "worker")
-	env["INSTALLATION"] = "example"
-	cfg, err := config.LoadWorker(env)
+	cfg, err := config.LoadWorker(mounted(t, all.workloads()[name].Spec.Template.Spec, withChoices(environ(t, all, name))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cfg
 }
 
-func receiverConfig(t *testing.T) config.Receiver {
+func receiverConfig(t *testing.T, all objects) config.Receiver {
 	t.Helper()
-	env := environ(t, "receiver")
-	env["INSTALLATION"] = "example"
-	cfg, err := config.LoadReceiver(env)
+	cfg, err := config.LoadReceiver(mounted(t, all.workloads()["receiver"].Spec.Template.Spec, withChoices(environ(t, all, "receiver"))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,65 +219,72 @@ func receiverConfig(t *testing.T) config.Receiver {
 const stopMargin = 5 * time.Second
 
 func TestGracePeriodOutlastsTheStop(t *testing.T) {
-	worker, receiver := workerConfig(t), receiverConfig(t)
-	for component, stop := range map[string]time.Duration{
-		"worker":   worker.Reconcile.ClaimLease + worker.General.ShutdownTimeout + stopMargin,
-		"receiver": receiver.General.ShutdownTimeout + stopMargin,
-	} {
-		pod := workloads(t)[component].Spec.Template.Spec
-		for _, c := range pod.Containers {
-			stop += time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
+	each(t, func(t *testing.T, all objects) {
+		worker, receiver := workerConfig(t, all, "worker"), receiverConfig(t, all)
+		working := worker.Reconcile.ClaimLease + worker.General.ShutdownTimeout + stopMargin
+		for name, stop := range map[string]time.Duration{
+			"worker": working, "sweeper": working, "receiver": receiver.General.ShutdownTimeout + stopMargin,
+		} {
+			pod := all.workloads()[name].Spec.Template.Spec
+			sleep := time.Duration(pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second
+			if name == "receiver" && sleep < 5*time.Second {
+				t.Error("a receiver goes before every balancer has heard of it")
+			}
+			if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop+sleep {
+				t.Errorf("%s: grace period %s, but a stop may take %s", name, grace, stop+sleep)
+			}
 		}
-		if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
-			t.Errorf("%s: grace period %s, but a stop may take %s", component, grace, stop)
+	})
+}
+
+func TestRolesAreSplit(t *testing.T) {
+	each(t, func(t *testing.T, all objects) {
+		for name, role := range map[string]config.Role{"worker": config.RoleCallbacks, "sweeper": config.RoleSweep} {
+			if diff := cmp.Diff(config.Roles{role}, workerConfig(t, all, name).Reconcile.Roles); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
 		}
-	}
+		if n := all.get(t, "Deployment", "settlehook-sweeper").Spec.Replicas; n == nil || *n != 2 {
+			t.Errorf("sweepers: %v, want 2", n)
+		}
+	})
 }
 
 // Without Redis each worker takes rate ÷ MAX_WORKERS. Pods that terminate are
 // not counted by a rollout, so there are as many old ones beside the new.
 func TestMaxWorkersCoversARollout(t *testing.T) {
-	worker := workloads(t)["worker"].Spec
-	most := 2*worker.Replicas + worker.Strategy.RollingUpdate["maxSurge"]
-	if highest := workerConfig(t).Reconcile.MaxWorkers; most > highest {
-		t.Errorf("a rollout may run %d workers at once, MAX_WORKERS is %d", most, highest)
-	}
+	each(t, func(t *testing.T, all objects) {
+		most := 0
+		for _, name := range []string{"worker", "sweeper"} {
+			spec := all.workloads()[name].Spec
+			if surge := spec.Strategy.RollingUpdate.MaxSurge; surge == nil || *surge != 0 {
+				t.Errorf("%s: surge %v", name, surge)
+			}
+			replicas := spec.Replicas
+			if scaled, ok := all.find("ScaledObject", "settlehook-worker"); ok && name == "worker" {
+				replicas = scaled.Spec.MaxReplicaCount
+			}
+			if replicas == nil {
+				t.Fatalf("nobody says how many of %s", name)
+			}
+			most += 2 * *replicas
+		}
+		if highest := workerConfig(t, all, "worker").Reconcile.MaxWorkers; most > highest {
+			t.Errorf("a rollout may run %d workers at once, MAX_WORKERS is %d", most, highest)
+		}
+	})
 }
 
 func TestPortsAreThoseOfTheConfiguration(t *testing.T) {
-	receiver, worker := receiverConfig(t), workerConfig(t)
-	for component, want := range map[string]map[string]string{
+	all := built(t, "base")
+	receiver, worker := receiverConfig(t, all), workerConfig(t, all, "worker")
+	for name, want := range map[string]map[string]string{
 		"receiver": {"http": receiver.HTTP.Addr, "admin": receiver.Admin.Addr},
 		"worker":   {"admin": worker.Admin.Addr},
+		"sweeper":  {"admin": worker.Admin.Addr},
 	} {
-		got := make(map[string]string)
-		for _, p := range workloads(t)[component].Spec.Template.Spec.Containers[0].Ports {
-			got[p.Name] = ":" + itoa(p.ContainerPort)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s listens elsewhere (-want +got):\n%s", component, diff)
-		}
-	}
-}
-
-func TestMerchantsAreMountedAsAFolder(t *testing.T) {
-	const volume, folder = "merchants", "/etc/settlehook/merchants"
-	for component, workload := range workloads(t) {
-		pod := workload.Spec.Template.Spec
-		wantVolumes := []map[string]any{{
-			"name": volume,
-			// 0440: the group is fsGroup.
-			"secret": map[string]any{"secretName": "settlehook-merchants", "defaultMode": 0o440},
-		}}
-		if diff := cmp.Diff(wantVolumes, pod.Volumes); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", component, diff)
-		}
-		wantMounts := []volumeMount{{Name: volume, MountPath: folder, ReadOnly: true}}
-		if diff := cmp.Diff(wantMounts, pod.Containers[0].VolumeMounts); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", component, diff)
-		}
-		if file := environ(t, component)["MERCHANTS_FILE"]; !strings.HasPrefix(file, folder+"/") {
-			t.Errorf("%s: MERCHANTS_FILE %s is not in the mounted Secret", component, file)
+		if diff := cmp.Diff(want, openPorts(all.workloads()[name])); diff != "" {
+			t.Errorf("%s listens elsewhere (-want +got):\n%s", name, diff)
 		}
 	}
 }

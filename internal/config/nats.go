@@ -16,7 +16,14 @@ type NATS struct {
 	// The NATS servers, separated by commas. A user and password, or a token,
 	// may stand in front of the host.
 	URL NATSURL `env:"NATS_URL" secret:"true" required:"name the NATS servers, for example NATS_URL=nats://nats:4222"`
-	// Path of a credentials file (user JWT and seed).
+	// User, where the password comes from a file. Goes with NATS_PASSWORD_FILE.
+	User string `env:"NATS_USER"`
+	// Path of a file that holds the user's password; a newline at its end is
+	// not part of it. It is read again for every connection, so a changed
+	// password needs no restart. NATS_URL must then carry no credentials.
+	PasswordFile string `env:"NATS_PASSWORD_FILE"`
+	// Path of a credentials file (user JWT and seed). It is read again for
+	// every connection.
 	Creds string `env:"NATS_CREDS"`
 	// Path of the certificate authority the servers' certificates are checked
 	// with; empty: the system's.
@@ -39,6 +46,7 @@ type NATS struct {
 }
 
 func (n *NATS) check(fs *faults) {
+	n.checkUser(fs)
 	readable(fs, "NATS_CREDS", n.Creds)
 	authorities(fs, "NATS_TLS_CA", n.TLSCA)
 	certificate(fs, "NATS_TLS_CERT", n.TLSCert, "NATS_TLS_KEY", n.TLSKey)
@@ -47,6 +55,25 @@ func (n *NATS) check(fs *faults) {
 	}
 	positive(fs, "NATS_CONNECT_TIMEOUT", n.ConnectTimeout)
 	positive(fs, "NATS_PUBLISH_TIMEOUT", n.PublishTimeout)
+}
+
+// checkUser allows one way to say who we are: of two, the server would hear one.
+func (n *NATS) checkUser(fs *faults) {
+	switch {
+	case n.User == "" && n.PasswordFile == "":
+		return
+	case n.PasswordFile == "":
+		fs.add("NATS_PASSWORD_FILE", "not set, but NATS_USER is; set both or neither")
+		return
+	case n.User == "":
+		fs.add("NATS_USER", "not set, but NATS_PASSWORD_FILE is; set both or neither")
+		return
+	case n.URL.credentials():
+		fs.add("NATS_URL", "carries credentials, but NATS_USER and NATS_PASSWORD_FILE are set; leave what stands before the @ out of it")
+	case n.Creds != "":
+		fs.add(named("NATS_CREDS", n.Creds), "is set, and so is NATS_USER; use one of them")
+	}
+	password(fs, "NATS_PASSWORD_FILE", n.PasswordFile)
 }
 
 var inboxPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
@@ -108,6 +135,9 @@ func (u NATSURL) Reveal() string {
 	}
 	return *u.raw
 }
+
+// credentials reports whether a server of the list stands behind some.
+func (u NATSURL) credentials() bool { return strings.Contains(u.Reveal(), "@") }
 
 // String returns the list without its credentials.
 func (u NATSURL) String() string {

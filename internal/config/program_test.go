@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -195,7 +196,10 @@ func loadSetup(environ map[string]string) error { _, err := config.LoadSetup(env
 func loadUp(environ map[string]string) error    { _, err := config.LoadUp(environ); return err }
 
 func TestRefusals(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
+	dir := t.TempDir()
+	missing, password, empty := filepath.Join(dir, "missing"), filepath.Join(dir, "password"), filepath.Join(dir, "empty")
+	must(t, os.WriteFile(password, []byte("p4ss\n"), 0o600))
+	must(t, os.WriteFile(empty, []byte("\n"), 0o600))
 	const (
 		duration = `is not a duration; write it like "250ms", "30s", "1h30m" or "45d"`
 		size     = `is not a size; write it like "512MiB" or "4GiB" (KiB, MiB, GiB, TiB, or plain bytes)`
@@ -221,6 +225,14 @@ func TestRefusals(t *testing.T) {
 		{loadSetup, map[string]string{"NATS_URL": "nats://u:p4ss%@a:4222"}, []string{natsWant}},
 		{loadSetup, map[string]string{"NATS_URL": "nats://a:4222?token=p4ss"}, []string{natsWant}},
 		{loadSetup, map[string]string{"NATS_CREDS": missing}, []string{`NATS_CREDS="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
+		{loadSetup, map[string]string{"NATS_USER": "worker"}, []string{"NATS_PASSWORD_FILE: not set, but NATS_USER is; set both or neither"}},
+		{loadSetup, map[string]string{"NATS_PASSWORD_FILE": password}, []string{"NATS_USER: not set, but NATS_PASSWORD_FILE is; set both or neither"}},
+		{loadSetup, map[string]string{"NATS_USER": "worker", "NATS_PASSWORD_FILE": missing}, []string{`NATS_PASSWORD_FILE="` + missing + `": cannot be read (no such file or directory); mount the file with the password or correct the path`}},
+		{loadSetup, map[string]string{"NATS_USER": "worker", "NATS_PASSWORD_FILE": empty}, []string{`NATS_PASSWORD_FILE="` + empty + `": cannot be read (is empty); mount the file with the password or correct the path`}},
+		{loadSetup, map[string]string{"NATS_URL": "nats://a:4222,nats://u:p4ss@b:4222", "NATS_USER": "worker", "NATS_PASSWORD_FILE": password}, []string{"NATS_URL: carries credentials, but NATS_USER and NATS_PASSWORD_FILE are set; leave what stands before the @ out of it"}},
+		{loadSetup, map[string]string{"NATS_CREDS": password, "NATS_USER": "worker", "NATS_PASSWORD_FILE": password}, []string{`NATS_CREDS="` + password + `": is set, and so is NATS_USER; use one of them`}},
+		{loadWorker, map[string]string{"REDIS_PASSWORD_FILE": empty}, []string{`REDIS_PASSWORD_FILE="` + empty + `": cannot be read (is empty); mount the file with the password or correct the path`}},
+		{loadWorker, map[string]string{"REDIS_URL": "redis://u:p4ss@r", "REDIS_PASSWORD_FILE": password}, []string{"REDIS_URL: carries a password, but REDIS_PASSWORD_FILE is set; leave the password out of it (redis://user@host:6379)"}},
 		{loadSetup, map[string]string{"NATS_TLS_CA": missing}, []string{`NATS_TLS_CA="` + missing + `": cannot be read (no such file or directory); mount the file or correct the path`}},
 		{loadSetup, map[string]string{"NATS_TLS_CA": "/dev/null"}, []string{`NATS_TLS_CA="/dev/null": holds no certificate; give a PEM file`}},
 		{loadSetup, map[string]string{"NATS_INBOX_PREFIX": "_INBOX.>"}, []string{`NATS_INBOX_PREFIX="_INBOX.>": must be tokens of letters, digits, _ and -, joined with dots; write it like _INBOX_worker`}},
@@ -351,7 +363,11 @@ func TestRefusals(t *testing.T) {
 func TestAccepted(t *testing.T) {
 	authority := tlsfilestest.NewAuthority(t)
 	cert, key := authority.Issue("settlehook")
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("p4ss\n"), 0o600))
 	for _, change := range []map[string]string{
+		{"NATS_USER": "worker", "NATS_PASSWORD_FILE": password},
+		{"REDIS_URL": "redis://worker@redis", "REDIS_PASSWORD_FILE": password},
 		{"HTTP_SOURCE_RATE": "0", "HTTP_SOURCE_BURST": "0"},
 		{"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0"},
 		{"CLAIM_LEASE": "30s"},

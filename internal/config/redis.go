@@ -15,6 +15,11 @@ type Redis struct {
 	// place of redis each goes over TLS. The sentinels' own credentials are
 	// given as ?sentinel_username= and &sentinel_password=.
 	URL RedisURL `env:"REDIS_URL" secret:"true" required:"name the Redis server, for example REDIS_URL=redis://redis:6379/0"`
+	// Path of a file that holds the password; a newline at its end is not part
+	// of it. It is read again for every connection, so a changed password needs
+	// no restart. REDIS_URL may name the user and must not carry a password.
+	// The sentinels' password stays in the URL.
+	PasswordFile string `env:"REDIS_PASSWORD_FILE"`
 	// Path of the certificate authority the server's certificate is checked
 	// with; empty: the system's.
 	TLSCA string `env:"REDIS_TLS_CA"`
@@ -40,6 +45,9 @@ type Redis struct {
 var keyPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]{0,64}$`)
 
 func (r *Redis) check(fs *faults) {
+	if password(fs, "REDIS_PASSWORD_FILE", r.PasswordFile) && r.URL.Target().Password != "" {
+		fs.add("REDIS_URL", "carries a password, but REDIS_PASSWORD_FILE is set; leave the password out of it (redis://user@host:6379)")
+	}
 	authorities(fs, "REDIS_TLS_CA", r.TLSCA)
 	certificate(fs, "REDIS_TLS_CERT", r.TLSCert, "REDIS_TLS_KEY", r.TLSKey)
 	if !r.URL.IsZero() && !r.URL.Target().TLS {

@@ -3,6 +3,9 @@
 package redisconn
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
@@ -26,6 +29,15 @@ func Open(c config.Redis, changed func(available bool)) (redis.UniversalClient, 
 		// A feature of hosted Redis that looks the address up when the client is
 		// made, and costs a command on every connection.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if c.PasswordFile != "" {
+		o.CredentialsProviderContext = func(context.Context) (string, string, error) {
+			password, err := config.ReadPassword(c.PasswordFile)
+			if err != nil {
+				return "", "", fmt.Errorf("REDIS_PASSWORD_FILE: %w", err)
+			}
+			return t.Username, string(password), nil
+		}
 	}
 	switch t.Mode {
 	case config.RedisSentinel:

@@ -20,8 +20,16 @@ func (s *Server) handleCollect(w http.ResponseWriter, r *http.Request, c apiCall
 			})
 		},
 		answer: func(o Order) sign.Params {
-			page := "http://" + r.Host + "/cashier/" + s.numbers.token(key{o.Merchant, o.OrderID})
+			page := pageScheme(r) + r.Host + "/cashier/" + s.numbers.token(key{o.Merchant, o.OrderID})
 			return sign.Params{{Name: "url", Value: page}}
 		},
 	})
+}
+
+// pageScheme is that of the call: the page is served beside it.
+func pageScheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://"
+	}
+	return "http://"
 }

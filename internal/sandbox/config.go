@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,7 +37,10 @@ type Config struct {
 	// without AllowPublic: anybody who reaches them can make orders succeed.
 	Addr, AdminAddr string
 	AllowPublic     bool
-	Merchants       []Merchant
+	// TLS serves the API over TLS; nil is plain HTTP. The admin port is always
+	// plain.
+	TLS       *tls.Config
+	Merchants []Merchant
 	// NotifyBase is the receiver's address, such as http://127.0.0.1:8080;
 	// callbacks go to <base>/callbacks/<flow>/<merchant id>. It can also be set
 	// per merchant, and later with SetNotifyBase.

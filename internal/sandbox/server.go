@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -100,6 +101,9 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
+	if s.cfg.TLS != nil {
+		api.socket = tls.NewListener(api.socket, s.cfg.TLS)
+	}
 	admin, err := listen(s.cfg.AdminAddr, s.local(s.adminHandler()))
 	if err != nil {
 		return errors.Join(err, api.socket.Close())
@@ -184,8 +188,19 @@ func (s *Server) Addr() string { return s.bound(func() *listener { return s.api 
 // AdminAddr is the bound address of the admin port, "" before Start.
 func (s *Server) AdminAddr() string { return s.bound(func() *listener { return s.admin }) }
 
-// URL is the gateway's base URL, for a merchant's configuration.
-func (s *Server) URL() string { return "http://" + s.Addr() }
+// URL is the gateway's base URL, for a merchant's configuration on this machine:
+// an address that is not any particular one is reached over loopback.
+func (s *Server) URL() string {
+	scheme := "http://"
+	if s.cfg.TLS != nil {
+		scheme = "https://"
+	}
+	host, port, err := net.SplitHostPort(s.Addr())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return scheme + net.JoinHostPort("127.0.0.1", port)
+	}
+	return scheme + s.Addr()
+}
 
 // AdminURL is the admin port's base URL.
 func (s *Server) AdminURL() string { return "http://" + s.AdminAddr() }

@@ -38,6 +38,11 @@ func Connect(c config.NATS, name string, log *zap.Logger, closed func(error), ex
 	if c.InboxPrefix != "" {
 		opts = append(opts, nats.CustomInboxPrefix(c.InboxPrefix))
 	}
+	if c.User != "" {
+		// A new password may come to the servers before it comes to the file: two
+		// refusals are then no reason to give up for good.
+		opts = append(opts, nats.UserInfoHandler(userInfo(c, log)), nats.IgnoreAuthErrorAbort())
+	}
 	if c.Creds != "" {
 		opts = append(opts, nats.UserCredentials(c.Creds))
 	}
@@ -52,6 +57,19 @@ func Connect(c config.NATS, name string, log *zap.Logger, closed func(error), ex
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
 	}
 	return nc, nil
+}
+
+// userInfo reads the password anew for each connection. One that can't be read
+// is not made up for: the servers refuse an empty one, and the next attempt
+// finds the file again.
+func userInfo(c config.NATS, log *zap.Logger) nats.UserInfoCB {
+	return func() (user, password string) {
+		secret, err := config.ReadPassword(c.PasswordFile)
+		if err != nil {
+			log.Error("NATS_PASSWORD_FILE can't be read", zap.Error(err))
+		}
+		return c.User, string(secret)
+	}
 }
 
 // ErrClosed says that the NATS connection is closed for good.
