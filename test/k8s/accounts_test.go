@@ -13,11 +13,10 @@ import (
 // account may that nobody gave anything.
 func TestServiceAccountsMayDoNothing(t *testing.T) {
 	c := newCluster(t)
-	c.defineKEDA()
-	c.definePrometheus()
 	for _, overlay := range folders(t, "overlays") {
 		rendered := render(t, full(t, overlay))
 		all := objects(t, rendered)
+		c.define(all)
 		c.restrict(namespacesOf(all))
 		c.apply(rendered)
 		accounts := of(all, "ServiceAccount")

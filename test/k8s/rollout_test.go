@@ -11,8 +11,6 @@ func TestRollout(t *testing.T) {
 	for _, overlay := range folders(t, "overlays") {
 		t.Run(overlay, func(t *testing.T) {
 			c := newCluster(t)
-			c.defineKEDA()
-			c.definePrometheus()
 			c.install(render(t, full(t, overlay)))
 		})
 	}
@@ -23,6 +21,7 @@ func TestRollout(t *testing.T) {
 func (c *cluster) install(rendered string) []object {
 	c.t.Helper()
 	all := objects(c.t, rendered)
+	c.define(all)
 	c.restrict(namespacesOf(all))
 	if w := c.apply(rendered).warnings(); len(w) > 0 {
 		c.t.Errorf("the API server warns: %q", w)
