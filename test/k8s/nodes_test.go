@@ -35,9 +35,24 @@ metadata:
   labels: {kubernetes.io/hostname: %[1]s, topology.kubernetes.io/zone: zone-%d, kubernetes.io/os: linux, kubernetes.io/arch: amd64}
 `, node(i), i%2)
 	}
+	for i := range volumes {
+		fmt.Fprintf(&list, `---
+apiVersion: v1
+kind: PersistentVolume
+metadata:
+  name: volume-%d
+spec:
+  capacity: {storage: 1Ti}
+  accessModes: [ReadWriteOnce]
+  hostPath: {path: /nowhere}
+`, i)
+	}
 	c.kubectlWith(list.String(), "create", "-f", "-")
 	c.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout", patience.String())
 }
+
+// volumes is how many there are to claim; nobody makes more.
+const volumes = 8
 
 func node(i int) string { return fmt.Sprintf("node-%d", i) }
 

@@ -33,7 +33,7 @@ func (c combination) String() string {
 
 // kustomization is what is read of a kustomization.yaml.
 type kustomization struct {
-	Kind       string   `yaml:"kind"`
+	Namespace  string   `yaml:"namespace"`
 	Resources  []string `yaml:"resources"`
 	Components []string `yaml:"components"`
 }
@@ -96,14 +96,7 @@ func folders(t testing.TB, kind string) (names []string) {
 // builds upon.
 func componentsOf(t testing.TB, dir string) (names []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "kustomization.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var k kustomization
-	if err := yaml.Unmarshal(text, &k); err != nil {
-		t.Fatalf("%s: %v", dir, err)
-	}
+	k := kustomizationIn(t, dir)
 	for _, path := range k.Components {
 		names = append(names, filepath.Base(path))
 	}
@@ -113,6 +106,18 @@ func componentsOf(t testing.TB, dir string) (names []string) {
 		}
 	}
 	return names
+}
+
+func kustomizationIn(t testing.TB, dir string) (k kustomization) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "kustomization.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &k); err != nil {
+		t.Fatalf("%s: %v", dir, err)
+	}
+	return k
 }
 
 // render builds a combination, as the kustomization of somebody who keeps the
@@ -132,7 +137,10 @@ func renderFrom(t testing.TB, root string, c combination) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := map[string]any{"resources": []string{filepath.Join(relative, "overlays", c.overlay)}}
+	k := map[string]any{
+		"namespace": kustomizationIn(t, filepath.Join(root, "overlays", c.overlay)).Namespace,
+		"resources": []string{filepath.Join(relative, "overlays", c.overlay)},
+	}
 	var components []string
 	for _, component := range c.added {
 		components = append(components, filepath.Join(relative, "components", component))
