@@ -70,7 +70,7 @@ chromium:
 # What test/k8s runs is built from modules of its own, each once: the first time
 # takes half an hour on two cores, most of it for KEDA.
 K8S_BIN     := .cache/k8s/bin
-K8S_VERSION  = $(shell sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\)$$|\1|p' test/k8s/tools/kubernetes/go.mod)
+K8S_VERSION  = $(shell sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' test/k8s/tools/kubernetes/go.mod)
 K8S_LDFLAGS  = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S_VERSION) \
   -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
 K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score

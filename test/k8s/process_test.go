@@ -19,6 +19,7 @@ type process struct {
 	log  string
 	cmd  *exec.Cmd
 	gone chan struct{}
+	told bool // to stop
 }
 
 // start starts a program, and returns once it is ready. It ends with the test,
@@ -62,7 +63,7 @@ func (p *process) ended() bool {
 // end kills it: nothing of it is needed again, and a graceful stop waits for
 // clients. That it ended before is a failure of the test.
 func (p *process) end() {
-	if p.ended() {
+	if p.ended() && !p.told {
 		p.t.Errorf("%s ended by itself: %s", p.name, p.cmd.ProcessState)
 	}
 	_ = p.cmd.Process.Kill()
@@ -74,6 +75,7 @@ func (p *process) end() {
 
 // stop ends it gracefully, as a node does with a pod.
 func (p *process) stop(grace time.Duration) (exitCode int) {
+	p.told = true
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	late := time.AfterFunc(grace, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
