@@ -43,7 +43,7 @@ func (c *cluster) startEtcd() (url string) {
 	c.t.Helper()
 	client, peer := testserver.FreeAddr(c.t), "http://"+testserver.FreeAddr(c.t)
 	url = "http://" + client
-	start(c.t, exec.Command(tool(c.t, "etcd"), "--data-dir", c.t.TempDir(), "--unsafe-no-fsync",
+	start(c.t, exec.Command(tool(c.t, "etcd"), "--data-dir", c.t.TempDir(), "--unsafe-no-fsync", "--log-level", "warn",
 		"--listen-client-urls", url, "--advertise-client-urls", url,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer),
 		answers(http.DefaultClient, url+"/health"))

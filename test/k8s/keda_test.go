@@ -24,7 +24,7 @@ func (c *cluster) startKEDA() {
 	id := c.ca.issue(c.t, "keda-operator", "system:masters", service)
 	certificates := filepath.Dir(id.cert)
 	c.copyAuthority(certificates)
-	environment := []string{"KUBECONFIG=" + c.configFor(id), "POD_NAMESPACE=keda", "WATCH_NAMESPACE=", "HOME=" + certificates}
+	environment := []string{"KUBECONFIG=" + c.configFor(id), "POD_NAMESPACE=keda", "KEDA_CLUSTER_OBJECT_NAMESPACE=keda", "WATCH_NAMESPACE=", "HOME=" + certificates}
 
 	metrics, probe := testserver.FreeAddr(c.t), testserver.FreeAddr(c.t)
 	operator := exec.Command(tool(c.t, "keda-operator"), "--cert-dir", certificates,

@@ -23,7 +23,7 @@ func (c *cluster) startNodes(n int) {
 	c.t.Helper()
 	addr := testserver.FreeAddr(c.t)
 	start(c.t, exec.Command(tool(c.t, "kwok"), "--kubeconfig", c.kubeconfig, "--manage-all-nodes", "--server-address", addr,
-		"--config", stagesFile(c.t), "--node-lease-duration-seconds", "40"),
+		"--config", stagesFile(c.t), "--node-lease-duration-seconds", "40", "--v", "warn"),
 		answers(http.DefaultClient, "http://"+addr+"/healthz"))
 	var list strings.Builder
 	for i := range n {
