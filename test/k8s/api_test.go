@@ -37,10 +37,11 @@ type spec struct {
 	Selector *selector `json:"selector"`
 	// Of a pod.
 	NodeName string `json:"nodeName"`
+	// Of a HorizontalPodAutoscaler.
+	MinReplicas int `json:"minReplicas"`
 	// Of a ScaledObject.
-	MaxReplicaCount int                     `json:"maxReplicaCount"`
-	ScaleTargetRef  struct{ Name string }   `json:"scaleTargetRef"`
-	Triggers        []struct{ Type string } `json:"triggers"`
+	MaxReplicaCount int                   `json:"maxReplicaCount"`
+	ScaleTargetRef  struct{ Name string } `json:"scaleTargetRef"`
 }
 
 type selector struct {
@@ -52,6 +53,7 @@ type status struct {
 	Conditions     []condition `json:"conditions"`
 	Replicas       int         `json:"replicas"`
 	ReadyReplicas  int         `json:"readyReplicas"`
+	ExpectedPods   int         `json:"expectedPods"`
 	DesiredHealthy int         `json:"desiredHealthy"`
 	CurrentHealthy int         `json:"currentHealthy"`
 }
