@@ -24,16 +24,16 @@ func (c *cluster) upgrade(overlay string) {
 	edit(c.t, filepath.Join(root, "base", "config.env"), regexp.MustCompile(`LOG_LEVEL=info`), "LOG_LEVEL=debug")
 	c.apply(renderFrom(c.t, root, full(c.t, overlay)))
 
-	edit(c.t, filepath.Join(root, "base", "kustomization.yaml"), regexp.MustCompile(`newTag: "[0-9.]+"`), `newTag: "99.0.0"`)
-	images := filepath.Join(root, "overlays", overlay, "images", "kustomization.yaml")
-	edit(c.t, images, regexp.MustCompile(`digest: sha256:0{8}|newTag: "[0-9.]+"`), `digest: sha256:99999999`)
-	if _, err := c.try(renderFrom(c.t, root, full(c.t, overlay)), "apply", "--server-side", "-f", "-"); err == nil || !strings.Contains(err.Error(), "immutable") {
+	image := regexp.MustCompile(`image: \S*settlehook[@:]\S+`)
+	next := func() string {
+		return image.ReplaceAllString(renderFrom(c.t, root, full(c.t, overlay)), "image: registry.example/settlehook:99.0.0")
+	}
+	if _, err := c.try(next(), "apply", "--server-side", "-f", "-"); err == nil || !strings.Contains(err.Error(), "immutable") {
 		c.t.Errorf("a Job is changed: %v", err)
 	}
 	edit(c.t, filepath.Join(root, "base", "setup.yaml"), regexp.MustCompile(`settlehook-setup-v[0-9-]+`), "settlehook-setup-v99-0-0")
-	rendered := renderFrom(c.t, root, full(c.t, overlay))
-	c.apply(rendered)
-	c.rolledOut(objects(c.t, rendered))
+	c.apply(next())
+	c.rolledOut(objects(c.t, next()))
 }
 
 // copyOfDeploy copies the folder of manifests, for changes.
