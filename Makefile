@@ -96,9 +96,46 @@ prometheus:
 	  { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb -x prometheus_*.deb . && \
 	  cp usr/bin/prometheus usr/bin/promtool ../../$(BIN)/; }
 
+# What test/k8s runs is built from modules of its own, each once: the first time
+# takes half an hour on two cores, most of it for KEDA.
+K8S_BIN     := .cache/k8s/bin
+K8S_VERSION  = $(shell sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' test/k8s/tools/kubernetes/go.mod)
+K8S_LDFLAGS  = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S_VERSION) \
+  -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
+K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score
+
+# K8S_RUN says which tests (TestScaling, for example).
+K8S_RUN ?= .
+
+.PHONY: test-k8s
+test-k8s: tools k8s-tools ## run deploy/k8s on a real control plane with KEDA (the first time builds both: half an hour)
+	$(GO) test -tags k8s -count=1 -timeout 30m -v -run '$(K8S_RUN)' ./test/k8s/... ./test/image/...
+
+.PHONY: k8s-tools
+k8s-tools: $(K8S_TOOLS:%=$(K8S_BIN)/%) ## build what make test-k8s runs
+	@cd test/k8s/tools/kwok && $(GO) mod download sigs.k8s.io/kwok
+	@cd test/k8s/tools/keda && $(GO) mod download github.com/kedacore/keda/v2
+	@cd test/k8s/tools/prometheusoperator && $(GO) mod download github.com/prometheus-operator/prometheus-operator
+
+# Of each program: its module among test/k8s/tools, and its package.
+K8S_FROM_etcd          := etcd go.etcd.io/etcd/server/v3
+K8S_FROM_kwok          := kwok sigs.k8s.io/kwok/cmd/kwok
+K8S_FROM_keda-operator := keda github.com/kedacore/keda/v2/cmd/operator
+K8S_FROM_keda-adapter  := keda github.com/kedacore/keda/v2/cmd/adapter
+K8S_FROM_kube-score    := kubescore github.com/zegl/kube-score/cmd/kube-score
+$(foreach tool,kube-apiserver kube-controller-manager kube-scheduler kubectl,\
+  $(eval K8S_FROM_$(tool) := kubernetes k8s.io/kubernetes/cmd/$(tool)))
+$(foreach tool,$(K8S_TOOLS),$(eval $(K8S_BIN)/$(tool): test/k8s/tools/$(word 1,$(K8S_FROM_$(tool)))/go.mod))
+
+$(K8S_TOOLS:%=$(K8S_BIN)/%):
+	@mkdir -p $(K8S_BIN)
+	@echo "building $(@F) from source, once (kube-apiserver and keda-operator take minutes)"
+	@cd test/k8s/tools/$(word 1,$(K8S_FROM_$(@F))) && CGO_ENABLED=0 $(GO) build -ldflags '$(K8S_LDFLAGS)' -o $(CURDIR)/$@ $(word 2,$(K8S_FROM_$(@F)))
+
 .PHONY: lint
 lint: ## run the linters
 	$(GO) vet ./...
+	$(GO) vet -tags k8s ./test/k8s
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))" || { echo "gofumpt would change:"; $(TOOL) gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	$(TOOL) golangci-lint run ./...
 
