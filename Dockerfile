@@ -17,7 +17,7 @@ ARG VERSION=dev
 # No path of the build machine, no build id, no time: the same sources and the
 # same Go give the same bytes.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -tags grpcnotrace -trimpath -buildvcs=false \
     -ldflags="-s -w -buildid= -X main.version=$VERSION" \
     -o /out/ ./cmd/receiver ./cmd/worker ./cmd/settlehook
 
