@@ -28,7 +28,7 @@ run: ## run everything in one process with the sandbox gateway and its traffic (
 .PHONY: build
 build: ## build receiver, worker and settlehook, static, into .cache/bin
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -tags grpcnotrace -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
 
 .PHONY: test
 test: tools ## run all tests with the race detector, against real servers
