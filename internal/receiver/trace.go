@@ -30,7 +30,7 @@ func (x *exchange) traceAccepted() {
 		x.span, http.StatusOK, "",
 		tracing.Result.String(string(resultAccepted)), tracing.Reason.String(string(x.acceptedAs())),
 		tracing.OrderID.String(x.callback.OrderID), tracing.Fingerprint.String(x.callback.Fingerprint()),
-		tracing.StreamSequence.Int64(int64(x.receipt.Sequence)), tracing.Duplicate.Bool(x.receipt.Duplicate), //nolint:gosec // a sequence
+		tracing.StreamSequence.Int64(int64(x.receipt.Sequence)), tracing.Duplicate.Bool(x.receipt.Duplicate),
 	)
 }
 

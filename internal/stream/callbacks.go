@@ -38,6 +38,6 @@ func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
 		tracing.Published(span, err)
 		return Receipt{}, fmt.Errorf("store callback: %w", err)
 	}
-	tracing.Published(span, nil, tracing.StreamSequence.Int64(int64(ack.Sequence)), tracing.Duplicate.Bool(ack.Duplicate)) //nolint:gosec // a sequence
+	tracing.Published(span, nil, tracing.StreamSequence.Int64(int64(ack.Sequence)), tracing.Duplicate.Bool(ack.Duplicate))
 	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }

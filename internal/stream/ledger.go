@@ -73,7 +73,7 @@ func appended(span trace.Span, e events.Event, sequence uint64, err error) {
 	case errors.Is(err, reconcile.ErrExists):
 		facts, err = append(facts, tracing.Result.String("exists")), nil
 	case err == nil:
-		facts = append(facts, tracing.Result.String("stored"), tracing.LedgerSequence.Int64(int64(sequence))) //nolint:gosec // a sequence
+		facts = append(facts, tracing.Result.String("stored"), tracing.LedgerSequence.Int64(int64(sequence)))
 	}
 	tracing.Published(span, err, facts...)
 }

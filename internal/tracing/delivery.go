@@ -28,7 +28,6 @@ func Delivered(span trace.Span, d reconcile.Delivery, res reconcile.Result) {
 	if !span.IsRecording() {
 		return
 	}
-	//nolint:gosec // sequences and counts
 	span.SetAttributes(
 		Merchant.String(d.Merchant.ID), Flow.String(string(d.Order.Flow)), OrderID.String(d.Order.OrderID),
 		Fingerprint.String(d.Callback.Fingerprint()), StreamSequence.Int64(int64(d.StreamSequence)), Deliveries.Int64(int64(d.Deliveries)),
@@ -46,7 +45,7 @@ func resultFacts(res reconcile.Result) []attribute.KeyValue {
 		Conflicts.Int(res.Conflicts),
 	}
 	if res.Event != nil {
-		facts = append(facts, EventID.String(res.Event.ID), LedgerSequence.Int64(int64(res.Sequence))) //nolint:gosec // a sequence
+		facts = append(facts, EventID.String(res.Event.ID), LedgerSequence.Int64(int64(res.Sequence)))
 	}
 	return facts
 }

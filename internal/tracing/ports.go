@@ -33,7 +33,7 @@ func (c claims) Claim(ctx context.Context, key, token string, lease time.Duratio
 func (c claims) Done(ctx context.Context, key string, sequence uint64) {
 	begun := time.Now()
 	c.Claims.Done(ctx, key, sequence)
-	ended(ctx, "mark done", trace.SpanKindClient, begun, false, LedgerSequence.Int64(int64(sequence))) //nolint:gosec // a sequence
+	ended(ctx, "mark done", trace.SpanKindClient, begun, false, LedgerSequence.Int64(int64(sequence)))
 }
 
 // Gateway returns a gateway whose queries are spans. With tracing off it returns

@@ -90,7 +90,7 @@ func (t *Turn) End(due reconcile.Due, res reconcile.Result) {
 	}
 	t.span.SetAttributes(append([]attribute.KeyValue{
 		Merchant.String(due.Order.Merchant), Flow.String(string(due.Order.Flow)), OrderID.String(due.Order.OrderID),
-		Tier.String(due.Tier), Deliveries.Int64(int64(due.Deliveries)), //nolint:gosec // a count
+		Tier.String(due.Tier), Deliveries.Int64(int64(due.Deliveries)),
 	}, resultFacts(res)...)...)
 	failed(t.span, ourFault(res))
 	t.span.End()
