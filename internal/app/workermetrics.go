@@ -168,10 +168,10 @@ func (m *workerMetrics) forget(id string) {
 }
 
 // Queried implements orderapi.Observer.
-func (m *merchantMetrics) Queried(_ context.Context, result string, took time.Duration) {
+func (m *merchantMetrics) Queried(ctx context.Context, result string, took time.Duration) {
 	m.queries.WithLabelValues(m.id, result).Inc()
 	if took > 0 {
-		m.querying.WithLabelValues(m.id).Observe(took.Seconds())
+		tracing.Observe(ctx, m.querying.WithLabelValues(m.id), took.Seconds())
 	}
 }
 
@@ -191,13 +191,13 @@ func (m *merchantMetrics) GateChanged(state string) {
 func (m *merchantMetrics) Processed(ctx context.Context, d reconcile.Delivery, res reconcile.Result, took time.Duration) {
 	m.handled.WithLabelValues(m.id, res.Disposition.String(), res.Cause).Inc()
 	m.claims.WithLabelValues(m.id, res.Claim.String()).Inc()
-	m.work.WithLabelValues(m.id).Observe(took.Seconds())
+	tracing.Observe(ctx, m.work.WithLabelValues(m.id), took.Seconds())
 	m.decided(d.Order.Flow, reconcile.StageCallback, res)
 	if delay, known := m.since.delay(d, res, time.Now()); known {
-		m.delays.WithLabelValues(m.id).Observe(delay.Seconds())
+		tracing.Observe(ctx, m.delays.WithLabelValues(m.id), delay.Seconds())
 	}
 	if res.Emitted && res.Event != nil {
-		m.latency.WithLabelValues(m.id, string(res.Event.Outcome())).Observe(time.Since(d.ReceivedAt).Seconds())
+		tracing.Observe(ctx, m.latency.WithLabelValues(m.id, string(res.Event.Outcome())), time.Since(d.ReceivedAt).Seconds())
 	}
 	m.line(ctx, d, res, took)
 }
