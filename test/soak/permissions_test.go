@@ -195,6 +195,13 @@ func TestPermissions(t *testing.T) {
 		x.mayNot("remove PAYMENTS", x.request("$JS.API.STREAM.DELETE.PAYMENTS", ""))
 		x.mayNot("purge PAYMENTS", x.request(apiPurge+stream.Payments, ""))
 	})
+	t.Run("recovery", func(t *testing.T) {
+		x := r.as(t, "recovery")
+		x.mayNot("tell downstream", x.publish(settled))
+		x.mayNot("remove PAYMENTS", x.request("$JS.API.STREAM.DELETE.PAYMENTS", ""))
+		x.mayNot("purge PAYMENTS", x.request(apiPurge+stream.Payments, ""))
+		x.mayNot("change PAYMENTS", x.request("$JS.API.STREAM.UPDATE.PAYMENTS", "{}"))
+	})
 	t.Run("nobody", func(t *testing.T) {
 		if nc, err := nats.Connect("nats://" + r.nats[0].Addr); err == nil {
 			nc.Close()

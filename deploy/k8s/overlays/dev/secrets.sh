@@ -40,6 +40,7 @@ stringData:
   downstream: "$(random)"
   operator: "$(random)"
   setup: "$(random)"
+  recovery: "$(random)"
 ---
 apiVersion: v1
 kind: Secret
