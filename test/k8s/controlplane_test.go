@@ -36,7 +36,19 @@ func newCluster(t testing.TB) *cluster {
 	c.startControllers(private)
 	c.startScheduler()
 	c.startNodes(nodes)
+	t.Cleanup(c.explain)
 	return c
+}
+
+// explain shows what a failed test leaves behind.
+func (c *cluster) explain() {
+	if !c.t.Failed() {
+		return
+	}
+	for _, what := range []string{"pods", "scaledobjects,hpa,pdb", "events"} {
+		a, err := c.try("", "get", what, "--all-namespaces", "-o", "wide")
+		c.t.Logf("%s:\n%s%s%v", what, a.out, a.err, err)
+	}
 }
 
 func (c *cluster) startEtcd() (url string) {

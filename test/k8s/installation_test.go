@@ -83,6 +83,7 @@ func newInstallation(t testing.TB) *installation {
 		"HOME=" + t.TempDir(), "INSTALLATION=" + installationName, "MERCHANTS_FILE=" + i.file, "NATS_URL=" + natsURL,
 		"REDIS_URL=redis://" + testserver.Redis(t).Addr + "/0", "STREAM_REPLICAS=1",
 		"HTTP_MERCHANT_RATE=0", "HTTP_SOURCE_RATE=0",
+		"WORKER_IN_FLIGHT=8", // for more workers than one at a small rate
 	}
 	i.settlehook("setup")
 	i.connect(natsURL)

@@ -33,6 +33,9 @@ kind: Node
 metadata:
   name: %s
   labels: {kubernetes.io/hostname: %[1]s, topology.kubernetes.io/zone: zone-%d, kubernetes.io/os: linux, kubernetes.io/arch: amd64}
+status:
+  capacity: &size {cpu: "4", memory: 8Gi, ephemeral-storage: 50Gi, pods: "110"}
+  allocatable: *size
 `, node(i), i%2)
 	}
 	for i := range volumes {
