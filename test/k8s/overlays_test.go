@@ -79,6 +79,19 @@ func full(t testing.TB, overlay string) combination {
 	return most
 }
 
+// bareAndFull are every overlay as it is, and with every component.
+func bareAndFull(t testing.TB) (some []combination) {
+	t.Helper()
+	for _, overlay := range folders(t, "overlays") {
+		bare, most := combination{overlay: overlay}, full(t, overlay)
+		some = append(some, bare)
+		if most.String() != bare.String() {
+			some = append(some, most)
+		}
+	}
+	return some
+}
+
 // folders are those of overlays or components that have a kustomization.
 func folders(t testing.TB, kind string) (names []string) {
 	t.Helper()
