@@ -4,16 +4,16 @@ package k8s
 
 import "testing"
 
-// TestOverlay runs each overlay with every component in a cluster, and does to
-// it what happens to it there.
+// TestOverlay runs each overlay, as it is and with every component, in a cluster,
+// and does to it what happens to it there.
 func TestOverlay(t *testing.T) {
-	for _, overlay := range folders(t, "overlays") {
-		t.Run(overlay, func(t *testing.T) {
+	for _, combination := range bareAndFull(t) {
+		t.Run(combination.String(), func(t *testing.T) {
 			c := newCluster(t)
-			all := c.install(render(t, full(t, overlay)))
+			all := c.install(render(t, combination))
 			c.accountsMayDoNothing(all)
 			c.drain(all)
-			c.upgrade(overlay)
+			c.upgrade(combination)
 		})
 	}
 }

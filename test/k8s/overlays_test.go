@@ -33,7 +33,6 @@ func (c combination) String() string {
 
 // kustomization is what is read of a kustomization.yaml.
 type kustomization struct {
-	Namespace  string   `yaml:"namespace"`
 	Resources  []string `yaml:"resources"`
 	Components []string `yaml:"components"`
 }
@@ -79,6 +78,19 @@ func full(t testing.TB, overlay string) combination {
 	return most
 }
 
+// bareAndFull are every overlay as it is, and with every component.
+func bareAndFull(t testing.TB) (some []combination) {
+	t.Helper()
+	for _, overlay := range folders(t, "overlays") {
+		bare, most := combination{overlay: overlay}, full(t, overlay)
+		some = append(some, bare)
+		if most.String() != bare.String() {
+			some = append(some, most)
+		}
+	}
+	return some
+}
+
 // folders are those of overlays or components that have a kustomization.
 func folders(t testing.TB, kind string) (names []string) {
 	t.Helper()
@@ -120,39 +132,33 @@ func kustomizationIn(t testing.TB, dir string) (k kustomization) {
 	return k
 }
 
-// render builds a combination, as the kustomization of somebody who keeps the
-// manifests elsewhere.
+// render builds a combination.
 func render(t testing.TB, c combination) string {
 	t.Helper()
-	return renderFrom(t, manifests(), c)
+	return renderFrom(t, copyOfDeploy(t), c)
 }
 
-func renderFrom(t testing.TB, root string, c combination) string {
+// renderFrom builds a combination in a copy of deploy: as an installation does,
+// which copies an overlay and adds to its list of components.
+func renderFrom(t testing.TB, deploy string, c combination) string {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir := filepath.Join(deploy, "k8s", "overlays", c.overlay)
+	file := filepath.Join(dir, "kustomization.yaml")
+	before, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	relative, err := filepath.Rel(dir, root)
-	if err != nil {
+	defer writeFile(t, file, before)
+	var k map[string]any
+	if err := yaml.Unmarshal(before, &k); err != nil {
 		t.Fatal(err)
 	}
-	k := map[string]any{
-		"namespace": kustomizationIn(t, filepath.Join(root, "overlays", c.overlay)).Namespace,
-		"resources": []string{filepath.Join(relative, "overlays", c.overlay)},
-	}
-	var components []string
-	for _, component := range c.added {
-		components = append(components, filepath.Join(relative, "components", component))
-	}
-	if len(components) > 0 {
-		k["components"] = components
-	}
+	k["components"] = withAdded(kustomizationIn(t, dir).Components, c.added)
 	text, err := json.Marshal(k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "kustomization.yaml"), text)
+	writeFile(t, file, text)
 	var errs bytes.Buffer
 	build := kubectl(t, "kustomize", dir)
 	build.Stderr = &errs
@@ -161,6 +167,33 @@ func renderFrom(t testing.TB, root string, c combination) string {
 		t.Fatalf("kubectl kustomize of %s: %v\n%s", c, err, errs.String())
 	}
 	return string(out)
+}
+
+// shared is where an overlay finds the components that all can have.
+const shared = "../../components"
+
+// withAdded puts components behind those that are shared, and before those of
+// the overlay's own, such as its images, which hold for all.
+func withAdded(own, added []string) []string {
+	at := slices.IndexFunc(own, func(path string) bool { return !strings.HasPrefix(path, shared) })
+	if at < 0 {
+		at = len(own)
+	}
+	all := slices.Clone(own)
+	for i, component := range added {
+		all = slices.Insert(all, at+i, shared+"/"+component)
+	}
+	return all
+}
+
+// copyOfDeploy copies the folder of manifests, for changes.
+func copyOfDeploy(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "deploy")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(manifests()))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // objects are what rendered manifests hold.

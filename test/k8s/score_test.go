@@ -48,17 +48,14 @@ func TestScore(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := make([]bool, len(known))
-	for _, overlay := range folders(t, "overlays") {
-		bare, most := combination{overlay: overlay}, full(t, overlay)
-		for _, c := range slices.CompactFunc([]combination{bare, most}, func(a, b combination) bool { return a.String() == b.String() }) {
-			for _, f := range score(t, c) {
-				at := slices.IndexFunc(known, func(i ignored) bool { return i.covers(f) })
-				if at < 0 {
-					t.Errorf("%s: %s of %s: %s", f.in, f.check, f.object, f.text)
-					continue
-				}
-				used[at] = true
+	for _, c := range bareAndFull(t) {
+		for _, f := range score(t, c) {
+			at := slices.IndexFunc(known, func(i ignored) bool { return i.covers(f) })
+			if at < 0 {
+				t.Errorf("%s: %s of %s: %s", f.in, f.check, f.object, f.text)
+				continue
 			}
+			used[at] = true
 		}
 	}
 	for i, k := range known {

@@ -8,42 +8,30 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/settlehook/settlehook/internal/testserver"
 )
 
 // upgrade: what is installed is applied again, with another setting, and with
 // another version, and never does the setup Job stand in the way, which can't be
 // changed. A new image under the old Job's name would.
-func (c *cluster) upgrade(overlay string) {
+func (c *cluster) upgrade(what combination) {
 	c.t.Helper()
-	again := render(c.t, full(c.t, overlay))
+	again := render(c.t, what)
 	c.apply(again)
 	deploy := copyOfDeploy(c.t)
-	root := filepath.Join(deploy, "k8s")
-	edit(c.t, filepath.Join(root, "base", "config.env"), regexp.MustCompile(`LOG_LEVEL=info`), "LOG_LEVEL=debug")
-	c.apply(renderFrom(c.t, root, full(c.t, overlay)))
+	base := filepath.Join(deploy, "k8s", "base")
+	edit(c.t, filepath.Join(base, "config.env"), regexp.MustCompile(`LOG_LEVEL=info`), "LOG_LEVEL=debug")
+	c.apply(renderFrom(c.t, deploy, what))
 
 	image := regexp.MustCompile(`image: \S*settlehook[@:]\S+`)
 	next := func() string {
-		return image.ReplaceAllString(renderFrom(c.t, root, full(c.t, overlay)), "image: registry.example/settlehook:99.0.0")
+		return image.ReplaceAllString(renderFrom(c.t, deploy, what), "image: registry.example/settlehook:99.0.0")
 	}
 	if _, err := c.try(next(), "apply", "--server-side", "-f", "-"); err == nil || !strings.Contains(err.Error(), "immutable") {
 		c.t.Errorf("a Job is changed: %v", err)
 	}
-	edit(c.t, filepath.Join(root, "base", "setup.yaml"), regexp.MustCompile(`settlehook-setup-v[0-9-]+`), "settlehook-setup-v99-0-0")
+	edit(c.t, filepath.Join(base, "setup.yaml"), regexp.MustCompile(`settlehook-setup-v[0-9-]+`), "settlehook-setup-v99-0-0")
 	c.apply(next())
 	c.rolledOut(objects(c.t, next()))
-}
-
-// copyOfDeploy copies the folder of manifests, for changes.
-func copyOfDeploy(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "deploy")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(testserver.Root(), "deploy"))); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // edit changes a file, which has to have what is changed.
