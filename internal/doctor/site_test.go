@@ -150,7 +150,7 @@ func (s *site) setUp() {
 func (s *site) startReceiver(addr string) {
 	s.t.Helper()
 	cert, key := s.authority.Issue("receiver")
-	cfg, err := config.LoadReceiver(s.as("receiver", "HTTP_ADDR="+addr, "HTTP_TLS_CERT="+cert, "HTTP_TLS_KEY="+key))
+	cfg, err := config.LoadReceiver(s.as("receiver", "HTTP_ADDR="+addr, "HTTP_LINGER=0s", "HTTP_TLS_CERT="+cert, "HTTP_TLS_KEY="+key))
 	must(s.t, err)
 	r, err := app.NewReceiver(s.t.Context(), cfg, app.Options{Logger: zap.NewNop()})
 	must(s.t, err)
