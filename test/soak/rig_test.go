@@ -131,7 +131,7 @@ func (r *rig) environment(p plan) map[string]string {
 		"PATH": os.Getenv("PATH"), "HOME": os.Getenv("HOME"),
 		"INSTALLATION": installation, "REDIS_URL": p.redisURL, "MERCHANTS_FILE": file, "STREAM_REPLICAS": "1", "LOG_LEVEL": "warn",
 		"RETRY_MIN": "20ms", "RETRY_MAX": "200ms", "BREAKER_OPEN": "300ms", "ATTEMPTS": "5",
-		"HTTP_MERCHANT_RATE": "0", "HTTP_SOURCE_RATE": "0", "WORKER_ROLES": roles, "MAX_WORKERS": strconv.Itoa(max(p.workers, 1)),
+		"HTTP_LINGER": "0s", "HTTP_MERCHANT_RATE": "0", "HTTP_SOURCE_RATE": "0", "WORKER_ROLES": roles, "MAX_WORKERS": strconv.Itoa(max(p.workers, 1)),
 		// A crashed worker's claims and deliveries come back soon.
 		"ACK_WAIT": "4s", "CLAIM_LEASE": "4s", "QUERY_TIMEOUT": "1s", "RATE_WAIT_MAX": "1s", "NATS_PUBLISH_TIMEOUT": "1500ms",
 		"SWEEP_DELAYS": sweepDelays, "SWEEP_LOOK_BACK": sweepLookBack, "SWEEP_SHARE": "1",
