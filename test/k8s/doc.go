@@ -14,6 +14,11 @@
 //   - controlplane, nodes, keda, crds: how the parts of a cluster start.
 //   - process, certificates, kubectl, api: what they start and speak with.
 //   - overlays: which manifests there are, found by looking.
-//   - combinations, score, scaling, drain, rollout, setupjob, accounts: what is
-//     tested.
+//   - combinations, score: what every combination of them holds to.
+//   - overlay with accounts, drain, upgrade: what happens to one in a cluster.
+//   - scaling with installation, workers: KEDA on a real backlog.
+//
+// kwok takes every pod for ready at once, and enforces neither probes nor network
+// policies; without a metrics server the receiver's autoscaler keeps its least
+// replicas. So none of that is tested here.
 package k8s
