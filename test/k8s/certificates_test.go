@@ -68,10 +68,7 @@ func (a *authority) issue(t testing.TB, name, group string, hosts ...string) ide
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(a.dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	// The names that KEDA looks for in its folder of certificates.
 	id := identity{cert: filepath.Join(dir, "tls.crt"), key: filepath.Join(dir, "tls.key")}
 	writePEM(t, id.cert, "CERTIFICATE", der)
