@@ -33,7 +33,7 @@ func TestSetupJob(t *testing.T) {
 		}
 		want := map[string]string{
 			"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
-			"kustomize.toolkit.fluxcd.io/force": "Enabled",
+			"kustomize.toolkit.fluxcd.io/force": "enabled",
 		}
 		if diff := cmp.Diff(want, job.Metadata.Annotations); diff != "" {
 			t.Errorf("annotations (-want +got):\n%s", diff)
