@@ -143,7 +143,7 @@ esac
 	kubectl := "#!/bin/sh\nexec " + testserver.Binary(t, "kustomize") + " build \"$2\"\n"
 	for name, text := range map[string]string{"skopeo": answer, "kubectl": kubectl} {
 		writeFile(t, filepath.Join(stubs, name), text)
-		if err := os.Chmod(filepath.Join(stubs, name), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.Chmod(filepath.Join(stubs, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
