@@ -23,15 +23,9 @@ type balanceMetrics struct {
 
 func newBalanceMetrics(r *prometheus.Registry) *balanceMetrics {
 	m := &balanceMetrics{
-		balance: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_merchant_balance", Help: "A merchant's balance at the gateway, in major currency units.",
-		}, []string{"merchant", "currency", "kind"}),
-		minimum: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_merchant_balance_minimum", Help: "The usable balance below which the merchants file asks for an alarm, in major currency units.",
-		}, []string{"merchant", "currency"}),
-		at: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_merchant_balance_timestamp_seconds", Help: "When the gateway last told a merchant's balance.",
-		}, []string{"merchant"}),
+		balance: gauge("merchant_balance", "A merchant's balance at the gateway, in major currency units.", "merchant", "currency", "kind"),
+		minimum: gauge("merchant_balance_minimum", "The usable balance below which the merchants file asks for an alarm, in major currency units.", "merchant", "currency"),
+		at:      gauge("merchant_balance_timestamp_seconds", "When the gateway last told a merchant's balance.", "merchant"),
 	}
 	r.MustRegister(m.balance, m.minimum, m.at)
 	return m

@@ -29,11 +29,6 @@ type surveyMetrics struct {
 }
 
 func newSurveyMetrics(r *prometheus.Registry) *surveyMetrics {
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "settlehook_" + name, Help: help}, labels)
-		r.MustRegister(g)
-		return g
-	}
 	m := &surveyMetrics{
 		undecided:      gauge("callbacks_pending", "Callbacks that are not through: waiting, in work, or put back.", "merchant"),
 		undecidedAge:   gauge("callbacks_oldest_age_seconds", "Age of the oldest callback that is not through; 0 when there is none.", "merchant"),
@@ -54,7 +49,8 @@ func newSurveyMetrics(r *prometheus.Registry) *surveyMetrics {
 		}),
 		failed: counter("survey_errors_total", "Readings for the gauges of the whole installation that failed.", "what"),
 	}
-	r.MustRegister(m.taken, m.failed)
+	r.MustRegister(m.undecided, m.undecidedAge, m.parked, m.parkedAge, m.quarantined, m.quarantinedAge, m.reviews, m.reviewsAge,
+		m.sweeps, m.messages, m.bytes, m.replicas, m.declared, m.sync, m.taken, m.failed)
 	for _, what := range readings {
 		m.failed.WithLabelValues(what.name) // there from the start: a first one is a rise
 	}
@@ -188,7 +184,9 @@ func (s *surveyor) quarantined(ctx context.Context) error {
 		oldest[class] = 0
 		for _, m := range s.merchants.Current().All() {
 			key := stream.QuarantineSubject{Class: class, Merchant: m.ID}
-			all[key] = all[key] // 0 where nothing lies there
+			if _, there := all[key]; !there {
+				all[key] = stream.Backlog{}
+			}
 		}
 	}
 	s.m.quarantined.Reset()

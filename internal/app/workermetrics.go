@@ -56,15 +56,11 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		}),
 		queries:  counter("order_queries_total", "Order queries by result.", "merchant", "result"),
 		querying: histogram("order_query_duration_seconds", "Time the gateway took to answer an order query.", "merchant"),
-		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_gateway_unavailable", Help: "1 while a merchant's gateway is left alone after failures.",
-		}, []string{"merchant"}),
-		work:    histogram("delivery_duration_seconds", "Time one delivery was worked on.", "merchant"),
-		latency: histogram("event_latency_seconds", "Time from the receipt of a callback to its event.", "merchant", "outcome"),
-		swept:   counter("sweep_turns_total", "Turns of orders in the sweep, by what became of them.", "merchant", "tier", "disposition", "cause"),
-		fullness: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_stream_full_ratio", Help: "Share of its size that a stream uses that refuses when it is full.",
-		}, []string{"stream"}),
+		breaker:  gauge("gateway_unavailable", "1 while a merchant's gateway is left alone after failures.", "merchant"),
+		work:     histogram("delivery_duration_seconds", "Time one delivery was worked on.", "merchant"),
+		latency:  histogram("event_latency_seconds", "Time from the receipt of a callback to its event.", "merchant", "outcome"),
+		swept:    counter("sweep_turns_total", "Turns of orders in the sweep, by what became of them.", "merchant", "tier", "disposition", "cause"),
+		fullness: gauge("stream_full_ratio", "Share of its size that a stream uses that refuses when it is full.", "stream"),
 		purges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "settlehook_callbacks_purged_total", Help: "Callbacks that had ended in their place and were purged because CALLBACKS ran full.",
 		}),
@@ -74,12 +70,8 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 		told: newToldMetrics(r),
 		delays: histogram("decision_delay_seconds",
 			"Time to the decision from when the order API could first have agreed: from the receipt, the last look at which it did not, or the end of its outage.", "merchant"),
-		rate: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_order_query_rate_limit", Help: "Order queries per second that the merchants file allows, all workers together.",
-		}, []string{"merchant"}),
-		rateWait: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "settlehook_order_query_wait_seconds", Help: "How long the last question had to wait for its turn in the rate; 0 while the rate has room.",
-		}, []string{"merchant"}),
+		rate:     gauge("order_query_rate_limit", "Order queries per second that the merchants file allows, all workers together.", "merchant"),
+		rateWait: gauge("order_query_wait_seconds", "How long the last question had to wait for its turn in the rate; 0 while the rate has room.", "merchant"),
 		noRedis: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "settlehook_redis_unavailable", Help: "1 while Redis is left alone after failures.",
 		}),
@@ -91,6 +83,10 @@ func newWorkerMetrics(r *prometheus.Registry, log *zap.Logger) *workerMetrics {
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "settlehook_" + name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "settlehook_" + name, Help: help}, labels)
 }
 
 func histogram(name, help string, labels ...string) *prometheus.HistogramVec {

@@ -37,8 +37,8 @@ func (b *Backlog) add(o Backlog) {
 	b.Oldest = max(b.Oldest, o.Oldest)
 }
 
-// StreamState is how one stream stands.
-type StreamState struct {
+// Standing is how one stream stands.
+type Standing struct {
 	Name            string
 	Messages, Bytes uint64
 	// Replicas is how many copies are there and follow, the leader's included;
@@ -47,15 +47,15 @@ type StreamState struct {
 }
 
 // Streams reads every stream of ours.
-func (s *Survey) Streams(ctx context.Context, t config.Topology) ([]StreamState, error) {
-	var all []StreamState
+func (s *Survey) Streams(ctx context.Context, t config.Topology) ([]Standing, error) {
+	var all []Standing
 	for _, want := range Declare(t) {
 		held, err := s.js.Stream(ctx, want.Name)
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", want.Name, err)
 		}
 		info := held.CachedInfo()
-		all = append(all, StreamState{
+		all = append(all, Standing{
 			Name: want.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes,
 			Replicas: following(info.Cluster), Declared: t.Replicas,
 		})
