@@ -18,6 +18,8 @@ WORKDIR /src
 ARG GOPROXY=https://proxy.golang.org,direct
 ARG GOSUMDB=sum.golang.org
 ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
+# Where the cache mounts are, whoever the builder runs as.
+ENV GOMODCACHE=/go/pkg/mod GOCACHE=/root/.cache/go-build
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
