@@ -108,7 +108,7 @@ K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubect
 K8S_RUN ?= .
 
 .PHONY: test-k8s
-test-k8s: tools k8s-tools ## run deploy/k8s on a real control plane with KEDA (the first time builds both: half an hour)
+test-k8s: tools k8s-tools buildah ## run deploy/k8s on a real control plane with KEDA (the first time builds both: half an hour)
 	$(GO) test -tags k8s -count=1 -timeout 30m -v -run '$(K8S_RUN)' ./test/k8s/... ./test/image/...
 
 .PHONY: k8s-tools

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the image with buildah, so that the same commit gives the same digest
-# wherever and whenever it is built, and says its size and digest.
+# whenever it is built with the same Go and the same buildah, and says its size
+# and digest.
 #
 #   IMAGE       name, as the registry knows it  (settlehook)
 #   TAG         its tag                         (VERSION)

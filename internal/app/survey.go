@@ -133,13 +133,13 @@ func (s *surveyor) streams(ctx context.Context) error {
 }
 
 func (s *surveyor) undecided(ctx context.Context) error {
-	all := map[string]stream.Backlog{}
+	var merchants []string
 	for _, m := range s.merchants.Current().All() {
-		b, err := s.survey.Undecided(ctx, m.ID)
-		if err != nil {
-			return err
-		}
-		all[m.ID] = b
+		merchants = append(merchants, m.ID)
+	}
+	all, err := s.survey.Undecided(ctx, merchants)
+	if err != nil {
+		return err
 	}
 	show(s.m.undecided, s.m.undecidedAge, all)
 	return nil

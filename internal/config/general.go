@@ -16,8 +16,8 @@ type General struct {
 	// stay the same for the life of the PAYMENTS stream. Letters, digits, _
 	// and -, at most 64.
 	Installation string `env:"INSTALLATION" required:"give this installation a name of letters, digits, _ and -, for example INSTALLATION=prod"`
-	// Longest a graceful stop may take, all its steps together: stop intake,
-	// finish what is in flight, flush, close. Keep it under the grace period
+	// Longest a graceful stop may take, all its steps together: the
+	// receiver lingers for HTTP_LINGER, what is in flight is finished, flush, close. Keep it under the grace period
 	// of whatever stops the process (30 s in Kubernetes by default).
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s"`
 }

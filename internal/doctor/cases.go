@@ -38,7 +38,7 @@ func waitingCases(ctx context.Context, v *visit) ([]Finding, error) {
 			found = append(found, warn(mend, what, n))
 		}
 	}
-	add(open(reviews, resolved), "settlehook review ls", "reviews that are open: %d; each is an order that needs a person's decision")
+	add(uint64(len(stream.Unresolved(reviews, resolved))), "settlehook review ls", "reviews that are open: %d; each is an order that needs a person's decision")
 	add(parked.State.Msgs, "settlehook parked ls, mend the cause, then settlehook parked redrive",
 		"callbacks that are parked: %d; no event says what became of their orders")
 	refusals := byMerchant(refused)
@@ -71,20 +71,6 @@ func (v *visit) subjects(ctx context.Context, name, filter string) (map[string]u
 		return nil, fmt.Errorf("list the subjects of %s: %w", name, err)
 	}
 	return info.State.Subjects, nil
-}
-
-// open counts reviews without a resolution.
-func open(reviews, resolved map[string]uint64) (n uint64) {
-	for subject := range reviews {
-		parts, err := events.ParseSubject(subject)
-		if err != nil {
-			continue // the check of the ledger tells who writes what is not ours
-		}
-		if _, closed := resolved[events.ResolvedSubject(parts.Order, parts.Tail)]; !closed {
-			n++
-		}
-	}
-	return n
 }
 
 // byMerchant sums messages up by the merchant of their subject in QUARANTINE.

@@ -185,14 +185,7 @@ func (v *visit) oldest(ctx context.Context, want wanted, info *jetstream.Consume
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", want.stream, err)
 	}
-	m, err := s.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(want.config.FilterSubject))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil // it is through meanwhile
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read what waits for %s: %w", want.config.Durable, err)
-	}
-	return s.CachedInfo().TimeStamp.Sub(m.Time), nil
+	return stream.OldestUndecided(ctx, s, info)
 }
 
 // swept looks whether somebody sweeps: two workers always do.

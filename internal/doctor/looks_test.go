@@ -98,7 +98,7 @@ func TestOpenReviews(t *testing.T) {
 		"payments.v1.review.collect.m1001.A2.amount_mismatch-ea06e5c8": 1,
 	}
 	resolved := map[string]uint64{"payments.v1.resolved.collect.m1001.A1.amount_mismatch-ea06e5c8": 1}
-	if got := open(reviews, resolved); got != 1 {
+	if got := len(stream.Unresolved(reviews, resolved)); got != 1 {
 		t.Errorf("got %d, want A2's", got)
 	}
 }

@@ -81,25 +81,36 @@ func following(c *jetstream.ClusterInfo) int {
 	return n
 }
 
-// Undecided is what of a merchant's callbacks is not through: waiting, in work,
-// or put back. KEDA scales by the same number.
-func (s *Survey) Undecided(ctx context.Context, merchant string) (Backlog, error) {
+// Undecided is what of each merchant's callbacks is not through: waiting, in
+// work, or put back. KEDA scales by the same number.
+func (s *Survey) Undecided(ctx context.Context, merchants []string) (map[string]Backlog, error) {
 	held, err := s.js.Stream(ctx, Callbacks)
 	if err != nil {
-		return Backlog{}, fmt.Errorf("read stream %s: %w", Callbacks, err)
+		return nil, fmt.Errorf("read stream %s: %w", Callbacks, err)
 	}
-	c, err := held.Consumer(ctx, ReconcilerName(merchant))
-	if err != nil {
-		return Backlog{}, fmt.Errorf("read consumer %s: %w", ReconcilerName(merchant), err)
+	all := map[string]Backlog{}
+	for _, merchant := range merchants {
+		c, err := held.Consumer(ctx, ReconcilerName(merchant))
+		if err != nil {
+			return nil, fmt.Errorf("read consumer %s: %w", ReconcilerName(merchant), err)
+		}
+		info := c.CachedInfo()
+		b := Backlog{Messages: info.NumPending + uint64(info.NumAckPending)}
+		if b.Messages > 0 {
+			if b.Oldest, err = OldestUndecided(ctx, held, info); err != nil {
+				return nil, err
+			}
+		}
+		all[merchant] = b
 	}
-	info := c.CachedInfo()
-	b := Backlog{Messages: info.NumPending + uint64(info.NumAckPending)}
-	if b.Messages == 0 {
-		return b, nil
-	}
-	// All below the ack floor is through, so the next one is the oldest that is not.
-	b.Oldest, err = age(ctx, held, info.AckFloor.Stream+1, info.Config.FilterSubject)
-	return b, err
+	return all, nil
+}
+
+// OldestUndecided is how long the first callback has been stored that a
+// merchant's durable is not through with: all below the ack floor is, so the
+// next one is not.
+func OldestUndecided(ctx context.Context, held jetstream.Stream, durable *jetstream.ConsumerInfo) (time.Duration, error) {
+	return age(ctx, held, durable.AckFloor.Stream+1, durable.Config.FilterSubject)
 }
 
 // Pending is how many messages a durable still has before it, or in work.
@@ -190,24 +201,17 @@ func age(ctx context.Context, held jetstream.Stream, from uint64, subject string
 // OpenReviews is which reviews no resolution closes, by merchant. It reads the
 // names of all reviews, and of each open one once when it was stored.
 func (s *Survey) OpenReviews(ctx context.Context) (map[string]Backlog, error) {
-	// Resolutions first: a review that is closed between the two is open once more, not missed.
-	_, resolved, err := s.subjects(ctx, Payments, "payments.v1.resolved.>")
-	if err != nil {
-		return nil, err
-	}
 	held, reviews, err := s.subjects(ctx, Payments, "payments.v1.review.>")
 	if err != nil {
 		return nil, err
 	}
+	// Resolutions second: a review that is closed between the two is closed.
+	_, resolved, err := s.subjects(ctx, Payments, "payments.v1.resolved.>")
+	if err != nil {
+		return nil, err
+	}
 	open, all := map[string]time.Time{}, map[string]Backlog{}
-	for subject := range reviews {
-		parts, err := events.ParseSubject(subject)
-		if err != nil {
-			continue // not ours: the ledger's check says so
-		}
-		if _, closed := resolved[events.ResolvedSubject(parts.Order, parts.Tail)]; closed {
-			continue
-		}
+	for subject, order := range Unresolved(reviews, resolved) {
 		at, known := s.reviews[subject]
 		if !known {
 			m, err := held.GetLastMsgForSubject(ctx, subject)
@@ -217,10 +221,26 @@ func (s *Survey) OpenReviews(ctx context.Context) (map[string]Backlog, error) {
 			at = m.Time
 		}
 		open[subject] = at
-		sum := all[parts.Order.Merchant]
+		sum := all[order.Merchant]
 		sum.add(Backlog{Messages: 1, Oldest: max(held.CachedInfo().TimeStamp.Sub(at), 0)})
-		all[parts.Order.Merchant] = sum
+		all[order.Merchant] = sum
 	}
 	s.reviews = open
 	return all, nil
+}
+
+// Unresolved is which of the reviews, by subject, no resolution closes, with the
+// order each is about. Subjects that are not ours are left out.
+func Unresolved(reviews, resolved map[string]uint64) map[string]events.Order {
+	open := map[string]events.Order{}
+	for subject := range reviews {
+		parts, err := events.ParseSubject(subject)
+		if err != nil {
+			continue
+		}
+		if _, closed := resolved[events.ResolvedSubject(parts.Order, parts.Tail)]; !closed {
+			open[subject] = parts.Order
+		}
+	}
+	return open
 }
