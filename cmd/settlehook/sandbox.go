@@ -86,7 +86,7 @@ func (c *sandboxCmd) Run(io streams) error {
 	}
 	_, _ = fmt.Fprintf(io.out, "sandbox gateway  %s\nsandbox admin    %s\npushes to        %s\n", s.URL(), s.AdminURL(), c.Notify)
 	return errors.Join(c.traffic(ctx, up.Shop{
-		Gateway: s, Merchants: merchants.All(), Notify: c.Notify, Installation: registry.installation,
+		Gateway: s, Merchants: merchants.All(), Notify: c.Notify, PlainNotify: c.AllowPublic, Installation: registry.installation,
 		Orders: registry.Orders, Seed: c.Seed, Run: c.RunName, Log: log,
 	}), s.Close())
 }

@@ -18,6 +18,7 @@ type Shop struct {
 	Gateway      *sandbox.Server // it listens
 	Merchants    []*config.Merchant
 	Notify       string // base address of the receiver
+	PlainNotify  bool   // may be plain http beyond loopback
 	Installation string
 	Orders       gateway.Orders
 	Timeout      time.Duration // of one call; 0 is the client's default
@@ -36,7 +37,7 @@ func NewShop(c Shop) (*shop.Shop, error) {
 	for _, m := range c.Merchants {
 		client, err := gateway.NewClient(gateway.Config{
 			BaseURL: c.Gateway.URL(), Account: m.Account, Keyring: m.Keyring, NotFound: m.NotFound, Timeout: c.Timeout,
-			Merchant: m.ID, Installation: c.Installation, Currency: m.Currency, NotifyBase: c.Notify,
+			Merchant: m.ID, Installation: c.Installation, Currency: m.Currency, NotifyBase: c.Notify, PlainNotify: c.PlainNotify,
 			Rules: region.Rules{Region: m.Region, PIXRandomKey: m.PIXRandomKey}, Orders: c.Orders,
 		})
 		if err != nil {

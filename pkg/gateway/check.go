@@ -51,7 +51,11 @@ func (c *Client) checkCreate(cr creation, rules func() error) error {
 		}
 	}
 	for _, f := range cr.fields {
-		if problem := f.problem(); problem != "" {
+		problem := f.problem()
+		if problem == "" && f.name == fieldNotifyURL {
+			problem = c.creates.notifyProblem(f.value)
+		}
+		if problem != "" {
 			return invalidField(f.name, problem)
 		}
 	}
@@ -99,8 +103,8 @@ func (f field) problem() string {
 		if !validID(f.value) {
 			return "must be 1 to 64 printable ASCII characters without white space and &"
 		}
-	case fieldNotifyURL:
-		return notifyProblem(f.value)
+	case fieldNotifyURL: // creates.notifyProblem says it
+		return ""
 	case fieldCallbackURL:
 		if _, problem := webAddress(f.value); problem != "" {
 			return problem
@@ -113,14 +117,14 @@ func (f field) problem() string {
 }
 
 // notifyProblem says what is wrong with an address that the gateway pushes to.
-func notifyProblem(text string) string {
+func (cs creates) notifyProblem(text string) string {
 	u, problem := webAddress(text)
 	switch {
 	case problem != "":
 		return problem
 	case strings.ContainsAny(text, "?#"):
 		return "must not hold a query string or fragment: the gateway's sign does not survive it, put what you need into the path"
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !cs.plainNotify && !loopback(u.Hostname()):
 		return "must use https: plain http is for loopback addresses only"
 	case assignment.MatchString(text):
 		return "must not hold & followed by a name and =, which makes the sign ambiguous; percent-encode the &"

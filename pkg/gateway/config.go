@@ -78,6 +78,10 @@ type Config struct {
 	// NotifyBase is the public address of settlehook's receiver. An order without
 	// a NotifyURL of its own gets <NotifyBase>/callbacks/<collect|pay>/<Merchant>.
 	NotifyBase string
+	// PlainNotify allows callbacks over plain http to more than loopback addresses:
+	// for a sandbox beside its receiver in one private network. A gateway's
+	// callbacks cross the internet, and hold what is about a person.
+	PlainNotify bool
 }
 
 // baseURL checks the address: where it is wrong, secrets or money are at stake.

@@ -20,6 +20,7 @@ type creates struct {
 	currency     string
 	rules        region.Rules
 	notifyBase   string
+	plainNotify  bool
 }
 
 // eventOf is events.NewSubmitted or events.NewWithdrawn.
@@ -29,7 +30,7 @@ type eventOf func(installation string, at time.Time, o events.SubmittedOrder) (e
 func (cfg Config) forCreates() (creates, error) {
 	cs := creates{
 		orders: cfg.Orders, merchant: cfg.Merchant, installation: cfg.Installation, currency: cfg.Currency,
-		rules: cfg.Rules, notifyBase: strings.TrimRight(cfg.NotifyBase, "/"),
+		rules: cfg.Rules, notifyBase: strings.TrimRight(cfg.NotifyBase, "/"), plainNotify: cfg.PlainNotify,
 	}
 	if cs.orders == nil {
 		return cs, nil
@@ -38,7 +39,7 @@ func (cfg Config) forCreates() (creates, error) {
 		return cs, region.ErrRegion
 	}
 	if cs.notifyBase != "" {
-		if problem := notifyProblem(cs.notifyBase); problem != "" {
+		if problem := cs.notifyProblem(cs.notifyBase); problem != "" {
 			return cs, errors.New("receiver's address (NotifyBase): " + problem)
 		}
 	}

@@ -185,6 +185,7 @@ func TestNewClientRefusesForCreates(t *testing.T) {
 		{"no currency", func(c *gateway.Config) { c.Currency = "" }, "currency is missing"},
 		{"bad currency", func(c *gateway.Config) { c.Currency = "inr" }, "data.currency"},
 		{"receiver over http", func(c *gateway.Config) { c.NotifyBase = "http://pay.example" }, "NotifyBase): must use https"},
+		{"receiver over http in a private network", func(c *gateway.Config) { c.NotifyBase, c.PlainNotify = "http://receiver:8080", true }, ""},
 		{"receiver with a query string", func(c *gateway.Config) { c.NotifyBase = "https://pay.example/?a=1" }, "query string"},
 		{"receiver with a password", func(c *gateway.Config) { c.NotifyBase = "https://u:" + secret + "@pay.example" }, "password"},
 	}
