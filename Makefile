@@ -102,7 +102,7 @@ K8S_BIN     := .cache/k8s/bin
 K8S_VERSION  = $(shell sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' test/k8s/tools/kubernetes/go.mod)
 K8S_LDFLAGS  = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S_VERSION) \
   -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
-K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score
+K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score otelcol
 
 # K8S_RUN says which tests (TestScaling, for example).
 K8S_RUN ?= .
@@ -123,6 +123,7 @@ K8S_FROM_kwok          := kwok sigs.k8s.io/kwok/cmd/kwok
 K8S_FROM_keda-operator := keda github.com/kedacore/keda/v2/cmd/operator
 K8S_FROM_keda-adapter  := keda github.com/kedacore/keda/v2/cmd/adapter
 K8S_FROM_kube-score    := kubescore github.com/zegl/kube-score/cmd/kube-score
+K8S_FROM_otelcol       := otelcol .
 $(foreach tool,kube-apiserver kube-controller-manager kube-scheduler kubectl,\
   $(eval K8S_FROM_$(tool) := kubernetes k8s.io/kubernetes/cmd/$(tool)))
 $(foreach tool,$(K8S_TOOLS),$(eval $(K8S_BIN)/$(tool): test/k8s/tools/$(word 1,$(K8S_FROM_$(tool)))/go.mod))

@@ -1,11 +1,11 @@
 // Package k8s runs deploy/k8s against the real thing: etcd, the Kubernetes API
-// server with its controllers and scheduler, KEDA, nats-server and our own
-// programs, all as processes on loopback. Only the nodes are played (by kwok):
-// no container runs, so where a pod would do work the test starts the program
-// itself.
+// server with its controllers and scheduler, KEDA, nats-server, the OpenTelemetry
+// Collector and our own programs, all as processes on loopback. Only the nodes are
+// played (by kwok): no container runs, so where a pod would do work the test starts
+// the program itself.
 //
-// Each test has a cluster of its own, which starts in seconds. The tests have
-// the build tag k8s; `make test-k8s` builds what they run and runs them.
+// A test that needs a cluster has one of its own, which starts in seconds. The
+// tests have the build tag k8s; `make test-k8s` builds what they run and runs them.
 //
 // Where to look:
 //
@@ -17,6 +17,8 @@
 //   - combinations, score: what every combination of them holds to.
 //   - overlay with accounts, drain, upgrade: what happens to one in a cluster.
 //   - scaling with installation, workers: KEDA on a real backlog.
+//   - trace with installation, collector: a callback's trace, as it comes out of
+//     the OpenTelemetry Collector.
 //
 // kwok takes every pod for ready at once, and enforces neither probes nor network
 // policies; without a metrics server the receiver's autoscaler keeps its least

@@ -65,11 +65,12 @@ type installation struct {
 	merchants *config.Merchants
 	js        jetstream.JetStream
 	gateway   *sandbox.Server
+	receiver  *process
 }
 
 // newInstallation starts one without workers, whose streams `settlehook setup`
-// has made.
-func newInstallation(t testing.TB) *installation {
+// has made. env is for all of our programs.
+func newInstallation(t testing.TB, env ...string) *installation {
 	t.Helper()
 	i := &installation{t: t, file: filepath.Join(t.TempDir(), "merchants.yaml")}
 	gateway := testserver.FreeAddr(t)
@@ -79,12 +80,12 @@ func newInstallation(t testing.TB) *installation {
 		t.Fatal(err)
 	}
 	natsURL := i.startNATS()
-	i.env = []string{
+	i.env = append([]string{
 		"HOME=" + t.TempDir(), "INSTALLATION=" + installationName, "MERCHANTS_FILE=" + i.file, "NATS_URL=" + natsURL,
 		"REDIS_URL=redis://" + testserver.Redis(t).Addr + "/0", "STREAM_REPLICAS=1",
 		"HTTP_MERCHANT_RATE=0", "HTTP_SOURCE_RATE=0",
 		"WORKER_IN_FLIGHT=8", // for more workers than one at a small rate
-	}
+	}, env...)
 	i.settlehook("setup")
 	i.connect(natsURL)
 	i.startGateway(gateway)
@@ -150,7 +151,7 @@ func (i *installation) startGateway(addr string) {
 func (i *installation) startReceiver() {
 	i.t.Helper()
 	addr := testserver.FreeAddr(i.t)
-	i.program("receiver", "HTTP_ADDR="+addr)
+	i.receiver = i.program("receiver", "HTTP_ADDR="+addr)
 	if err := i.gateway.SetNotifyBase("http://" + addr); err != nil {
 		i.t.Fatal(err)
 	}
@@ -171,17 +172,28 @@ func (i *installation) push() {
 	i.t.Helper()
 	for _, m := range i.merchants.All() {
 		for n := range ordersApiece {
-			id := fmt.Sprintf("%s-%04d", m.ID, n)
-			if _, err := i.gateway.CreateOrder(i.t.Context(), sandbox.NewOrder{
-				Merchant: m.ID, Flow: sandbox.Collect, OrderID: id, Amount: decimal.MustNew(1000, 0),
-			}); err != nil {
-				i.t.Fatal(err)
-			}
-			if _, err := i.gateway.Apply(m.ID, id, sandbox.Change{Action: sandbox.Settle}); err != nil {
-				i.t.Fatal(err)
-			}
+			i.settle(m.ID, fmt.Sprintf("%s-%04d", m.ID, n))
 		}
 	}
+	i.awaitAccepted()
+}
+
+// settle makes an order of a merchant succeed, which the gateway then pushes.
+func (i *installation) settle(merchant, id string) {
+	i.t.Helper()
+	if _, err := i.gateway.CreateOrder(i.t.Context(), sandbox.NewOrder{
+		Merchant: merchant, Flow: sandbox.Collect, OrderID: id, Amount: decimal.MustNew(1000, 0),
+	}); err != nil {
+		i.t.Fatal(err)
+	}
+	if _, err := i.gateway.Apply(merchant, id, sandbox.Change{Action: sandbox.Settle}); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// awaitAccepted waits until the receiver has taken the callback of every order.
+func (i *installation) awaitAccepted() {
+	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
 	defer cancel()
 	if err := i.gateway.WaitIdle(ctx); err != nil {
