@@ -148,7 +148,10 @@ func (all objects) get(t *testing.T, kind, name string) manifest {
 // workloads are the objects that make pods, by the name of their container.
 func (all objects) workloads() map[string]manifest {
 	found := make(map[string]manifest)
-	for _, m := range all.ofKind("Deployment", "StatefulSet", "Job") {
+	for _, m := range all.ofKind("Deployment", "StatefulSet", "Job", "CronJob") {
+		if m.Kind == "CronJob" {
+			m.Spec.Template = m.Spec.JobTemplate.Spec.Template
+		}
 		found[m.Spec.Template.Spec.Containers[0].Name] = m
 	}
 	return found

@@ -21,6 +21,7 @@ var programs = map[string]reflect.Type{
 	"sweeper":  reflect.TypeFor[config.Worker](),
 	"setup":    reflect.TypeFor[config.Setup](),
 	"sandbox":  reflect.TypeFor[config.Setup](), // with --announce
+	"doctor":   reflect.TypeFor[config.Doctor](),
 }
 
 // variables returns the variables a program reads, and whether each is secret.
@@ -39,7 +40,7 @@ func variables(program reflect.Type) map[string]bool {
 }
 
 // ofTheRuntime are variables that Go itself reads, and what they are made of.
-var ofTheRuntime = []string{"GOMEMLIMIT", "MEMORY_LIMIT_MIB", "SSL_CERT_FILE"}
+var ofTheRuntime = []string{"GOMEMLIMIT", "MEMORY_LIMIT_MIB", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 
 // chosen is what an installation has to say, where an overlay does not.
 var chosen = map[string]string{

@@ -38,6 +38,10 @@ type spec struct {
 	// Job
 	BackoffLimit            *int `yaml:"backoffLimit"`
 	TTLSecondsAfterFinished int  `yaml:"ttlSecondsAfterFinished"`
+	// CronJob
+	JobTemplate struct {
+		Spec struct{ Template podTemplate }
+	} `yaml:"jobTemplate"`
 	// HorizontalPodAutoscaler and ScaledObject
 	ScaleTargetRef  struct{ Kind, Name string } `yaml:"scaleTargetRef"`
 	MinReplicas     int                         `yaml:"minReplicas"`

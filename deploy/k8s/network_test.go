@@ -108,16 +108,16 @@ func TestNetworkPoliciesNameEveryFlow(t *testing.T) {
 	all := built(t, "all components", components...)
 	egress, ingress := flows(t, all)
 	var want []string
-	for _, program := range []string{"receiver", "worker", "sweeper", "setup", "sandbox", "toolbox"} {
+	for _, program := range []string{"receiver", "worker", "sweeper", "setup", "sandbox", "toolbox", "doctor"} {
 		want = append(want, program+" > namespace nats:4222", program+" > nats:4222")
 	}
-	for _, worker := range []string{"worker", "sweeper"} {
+	for _, worker := range []string{"worker", "sweeper", "doctor"} {
 		want = append(want, worker+" > 0.0.0.0/0:443", worker+" > namespace redis:6379", worker+" > redis:6379", worker+" > sandbox:8888")
 	}
 	for _, program := range []string{"receiver", "worker", "sweeper"} {
 		want = append(want, program+" > namespace observability:4317", program+" > namespace observability:4318")
 	}
-	want = append(want, "sweeper > namespace nats:8222", "sweeper > nats:8222", "sandbox > receiver:8080", "nats > nats:6222")
+	want = append(want, "sweeper > namespace nats:8222", "sweeper > nats:8222", "doctor > namespace nats:8222", "doctor > nats:8222", "sandbox > receiver:8080", "nats > nats:6222")
 	slices.Sort(want)
 	if diff := cmp.Diff(want, egress); diff != "" {
 		t.Errorf("what goes out (-want +got):\n%s", diff)
