@@ -274,6 +274,10 @@ func weaken(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(js.DeleteStream(ctx, args[0]))
 		c.Storage = jetstream.MemoryStorage
 		_, err = js.CreateStream(ctx, c)
+	case "lost": // while there are orders
+		_, err = js.Publish(ctx, "orders.v1.submitted.collect.m1001.A1", nil)
+		ts.Check(err)
+		err = js.DeleteStream(ctx, args[0])
 	default:
 		ts.Fatalf("unknown weakness %s", args[1])
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,14 +13,16 @@ import (
 )
 
 type setupCmd struct {
-	Timeout time.Duration `default:"1m" help:"Longest the set-up may take."`
+	Timeout   time.Duration `default:"1m" help:"Longest the set-up may take."`
+	NewLedger bool          `help:"Begin an empty ledger beside callbacks and orders that are there, because it was lost and there is no backup. All of them are looked at again and told again, under the same event ids."`
 }
 
 // Help stands below the usage.
 func (setupCmd) Help() string {
 	return `NATS_URL, INSTALLATION, MERCHANTS_FILE and the sizes and ages of the streams are environment
 variables (docs/configuration.md). Running it again changes nothing; a stream that was
-weakened is mended.`
+weakened is mended. A ledger that is missing beside callbacks that are there is not made
+anew: restore it (deploy/k8s/README.md).`
 }
 
 // Run creates or updates the streams and consumers, and verifies them.
@@ -43,7 +46,16 @@ func (c *setupCmd) Run(io streams) error {
 		return err
 	}
 	defer nc.Close()
-	if err := app.Setup(ctx, js, cfg.Topology, cfg.Sweep, merchants); err != nil {
+	if c.NewLedger {
+		if err := stream.NewLedger(ctx, js, cfg.Topology); err != nil {
+			return err
+		}
+	}
+	err = app.Setup(ctx, js, cfg.Topology, cfg.Sweep, merchants)
+	if errors.Is(err, stream.ErrLedgerMissing) {
+		return fmt.Errorf("%w; where there is no backup, and that is what you want: settlehook setup --new-ledger", err)
+	}
+	if err != nil {
 		return err
 	}
 	if err := stream.Verify(ctx, js, cfg.Topology); err != nil {

@@ -12,11 +12,15 @@ import (
 )
 
 // Setup creates or updates the streams as declared. Existing messages stay. A
-// field that the server can't change (storage, retention) is an error.
+// field that the server can't change (storage, retention) is an error, and so is a
+// ledger that was lost (wraps [ErrLedgerMissing]).
 func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
+	if err := guardLedger(ctx, js); err != nil {
+		return err
+	}
 	for _, c := range Declare(t) {
 		if err := setupStream(ctx, js, complete(c, t.Replicas)); err != nil {
-			return fmt.Errorf("set up stream %s: %w", c.Name, hint(err))
+			return err
 		}
 	}
 	return nil
@@ -26,8 +30,10 @@ func Setup(ctx context.Context, js jetstream.JetStream, t config.Topology) error
 func setupStream(ctx context.Context, js jetstream.JetStream, c jetstream.StreamConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	_, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.CreateOrUpdateStream(ctx, c) })
-	return err
+	if _, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.CreateOrUpdateStream(ctx, c) }); err != nil {
+		return fmt.Errorf("set up stream %s: %w", c.Name, hint(err))
+	}
+	return nil
 }
 
 // codeNotClustered is the server's code for replicas where there is one server.
