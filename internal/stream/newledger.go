@@ -43,7 +43,7 @@ func lastSequence(ctx context.Context, js jetstream.JetStream, name string) (int
 	if err != nil {
 		return 0, err
 	}
-	return int64(s.CachedInfo().State.LastSeq), nil //nolint:gosec // a sequence is far below
+	return int64(s.CachedInfo().State.LastSeq), nil
 }
 
 // NewLedger begins an empty ledger where [Setup] refuses to, because there is no
