@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,7 +30,7 @@ func NewCallbackLog(js jetstream.JetStream) *CallbackLog { return &CallbackLog{j
 func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
 	msg := a.message()
 	ctx, span := tracing.Publish(ctx, Callbacks, msg.Header)
-	ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Callbacks))
+	ack, err := l.publish(ctx, msg)
 	if errors.Is(err, nats.ErrReconnectBufExceeded) {
 		// The client's word for it, since there is no buffer to wait in.
 		err = fmt.Errorf("NATS is disconnected: %w", err)
@@ -40,4 +41,26 @@ func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
 	}
 	tracing.Published(span, nil, tracing.StreamSequence.Int64(int64(ack.Sequence)), tracing.Duplicate.Bool(ack.Duplicate))
 	return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}
+
+// codeInProcess is the server's code for a message whose id is that of another
+// which is not stored on most servers yet (nats-server 2.15.2, clusters only).
+const codeInProcess jetstream.ErrorCode = 10158
+
+// inProcessPause is about what a cluster takes to store a message.
+const inProcessPause = 5 * time.Millisecond
+
+// publish waits for the other one where a gateway pushes the same twice at once:
+// both are answered success, or none is.
+func (l *CallbackLog) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	for {
+		ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Callbacks))
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != codeInProcess {
+			return ack, err
+		}
+		if pause(ctx, inProcessPause); ctx.Err() != nil {
+			return nil, err
+		}
+	}
 }

@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/settlehook/settlehook/internal/testserver"
 )
 
 // TestUnaware: a consumer that says that it has nothing to do is believed where
@@ -114,28 +111,10 @@ var errMoving = errors.New("it is led by another server still")
 // TestConsumerIsMoved: a worker has a consumer led by the server that it names,
 // on a real cluster, with the worker's permissions.
 func TestConsumerIsMoved(t *testing.T) {
-	servers := testserver.NATSCluster(t)
-	as := func(role string) jetstream.JetStream {
-		t.Helper()
-		_, js := dial(t, servers.URL(role), nats.CustomInboxPrefix(testserver.InboxPrefix(role)))
-		return js
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
-	defer cancel()
-	setup, worker := as("setup"), as("worker")
-	topology := topology()
-	topology.Replicas = 3
-	again := func(what string, try func() error) {
-		t.Helper()
-		for err := try(); err != nil; err = try() {
-			if pause(ctx, askPause); ctx.Err() != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-		}
-	}
-	again("set up", func() error { return Setup(ctx, setup, topology) }) // a new cluster has no leader for a moment
+	c := newCluster(t)
+	ctx, setup, worker := c.ctx, c.as("setup"), c.as("worker")
 	durable := Reconciler("m1", 10, time.Second)
-	again("set up the consumer", func() error { return SetupReconciler(ctx, setup, durable) })
+	c.again("set up the consumer", func() error { return SetupReconciler(ctx, setup, durable) })
 
 	leader := func() string {
 		once, cancel := context.WithTimeout(ctx, firstPatience) // whoever should answer may be gone
@@ -147,7 +126,7 @@ func TestConsumerIsMoved(t *testing.T) {
 		return c.CachedInfo().Cluster.Leader
 	}
 	for _, name := range []string{"nats-0", "nats-1", "nats-2"} {
-		again("move the consumer to "+name, func() error {
+		c.again("move the consumer to "+name, func() error {
 			if leader() == name {
 				return nil
 			}
