@@ -57,6 +57,8 @@ func Connect(c config.NATS, program string, log *zap.Logger, closed func(error),
 	switch {
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
 		return nil, nil, fmt.Errorf("%w; is NATS running there, and is NATS_URL right?", err)
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, nil, fmt.Errorf("%w; do the servers know this user, with this very password or credentials?", err)
 	case err != nil:
 		return nil, nil, err
 	}

@@ -190,24 +190,29 @@ func TestProgramsSayWhatIsWrongWithTheirConfiguration(t *testing.T) {
 }
 
 func TestProgramThatCannotReachNATSSaysWhere(t *testing.T) {
-	s := newSite(t, merchant{id: "m1"})
-	addr := testserver.FreeAddr(t)
-	s.env["NATS_URL"] = "nats://user:hush-hush@" + addr
-	p := startProcess(t, "worker", s.env)
-	if code := p.wait(); code != ExitFailed {
-		t.Errorf("exit code %d", code)
-	}
-	var last struct{ Msg, Error string }
-	lines := strings.Split(strings.TrimSpace(p.stderr()), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
-		t.Fatalf("%v in:\n%s", err, p.stderr())
-	}
-	want := "connect to NATS at nats://[redacted]@" + addr + ": nats: no servers available for connection; is NATS running there, and is NATS_URL right?"
-	if last.Msg != "ended with an error" || last.Error != want {
-		t.Errorf("said %q, %q, want %q", last.Msg, last.Error, want)
-	}
-	if strings.Contains(p.stderr(), "hush-hush") {
-		t.Error("the password is in the log")
+	for name, test := range map[string]struct{ addr, says string }{
+		"nobody is there":  {testserver.FreeAddr(t), "nats: no servers available for connection; is NATS running there, and is NATS_URL right?"},
+		"another password": {testserver.NATSWithRoles(t)[0].Addr, "nats: Authorization Violation; do the servers know this user, with this very password or credentials?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, merchant{id: "m1"})
+			s.env["NATS_URL"] = "nats://worker:hush-hush@" + test.addr
+			p := startProcess(t, "worker", s.env)
+			if code := p.wait(); code != ExitFailed {
+				t.Errorf("exit code %d", code)
+			}
+			var last struct{ Msg, Error string }
+			lines := strings.Split(strings.TrimSpace(p.stderr()), "\n")
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+				t.Fatalf("%v in:\n%s", err, p.stderr())
+			}
+			if want := "connect to NATS at nats://[redacted]@" + test.addr + ": " + test.says; last.Msg != "ended with an error" || last.Error != want {
+				t.Errorf("said %q, %q, want %q", last.Msg, last.Error, want)
+			}
+			if strings.Contains(p.stderr(), "hush-hush") {
+				t.Error("the password is in the log")
+			}
+		})
 	}
 }
 
