@@ -207,6 +207,11 @@ var protections = []protection{
 		tests: []test{{pkg: "internal/reconcile", name: "TestReversalInReviewStays"}, histories},
 	},
 	{
+		name:  "no second ledger",
+		edits: []edit{{"internal/stream/newledger.go", `if last > 0 {`, `if last < 0 {`}},
+		tests: []test{{pkg: "internal/stream", name: "TestSetupMakesNoSecondLedger"}},
+	},
+	{
 		name:  "a receiver lingers",
 		edits: []edit{{"internal/app/receiver.go", `time.NewTimer(r.cfg.HTTP.Linger)`, `time.NewTimer(0)`}},
 		tests: []test{{pkg: "test/e2e", name: "TestRollout/by_readiness_alone"}},
