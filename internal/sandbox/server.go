@@ -97,14 +97,14 @@ func (s *Server) Start() error {
 	if s.started {
 		return errors.New("sandbox: it was started before")
 	}
-	api, err := listen(s.cfg.Addr, s.local(s.apiHandler()))
+	api, err := s.listen(s.cfg.Addr, s.apiHandler())
 	if err != nil {
 		return err
 	}
 	if s.cfg.TLS != nil {
 		api.socket = tls.NewListener(api.socket, s.cfg.TLS)
 	}
-	admin, err := listen(s.cfg.AdminAddr, s.local(s.adminHandler()))
+	admin, err := s.listen(s.cfg.AdminAddr, s.adminHandler())
 	if err != nil {
 		return errors.Join(err, api.socket.Close())
 	}
@@ -286,13 +286,18 @@ type listener struct {
 	server *http.Server
 }
 
-func listen(addr string, handler http.Handler) (*listener, error) {
+func (s *Server) listen(addr string, handler http.Handler) (*listener, error) {
 	socket, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: cannot listen on %s (is another one running there?): %w", addr, err)
 	}
+	// A probe that only connects is a handshake that fails, every few seconds.
+	quiet, err := zap.NewStdLogAt(s.log, zap.DebugLevel)
+	if err != nil {
+		return nil, err
+	}
 	return &listener{socket: socket, server: &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: s.local(handler), ErrorLog: quiet, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}}, nil
 }
