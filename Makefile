@@ -81,6 +81,17 @@ buildah:
 	    echo "buildah is not installed; run: sudo apt-get install buildah"; exit 1; \
 	  fi; }
 
+# What runs containers on the real node of test/k8s. It is started by the tests
+# alone: a service that the packages may set up is not used.
+.PHONY: container-runtime
+container-runtime:
+	@{ command -v containerd && command -v runc && test -x /usr/lib/cni/bridge && test -x /bin/busybox; } >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends containerd runc containernetworking-plugins busybox-static iptables iproute2 >/dev/null; \
+	  else \
+	    echo "a container runtime is not installed; run: sudo apt-get install containerd runc containernetworking-plugins busybox-static iptables iproute2"; exit 1; \
+	  fi; }
+
 # IMAGE, TAG, VERSION, REVISION, GO_IMAGE: deploy/image/build.sh says what they are.
 .PHONY: image
 image: buildah ## build the image, the same commit to the same digest, and say its size and digest
@@ -102,13 +113,14 @@ K8S_BIN     := .cache/k8s/bin
 K8S_VERSION  = $(shell sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' test/k8s/tools/kubernetes/go.mod)
 K8S_LDFLAGS  = -s -w -X k8s.io/component-base/version.gitVersion=$(K8S_VERSION) \
   -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
-K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score otelcol
+K8S_TOOLS   := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok keda-operator keda-adapter kube-score otelcol \
+  kubelet kube-proxy coredns nats
 
 # K8S_RUN says which tests (TestScaling, for example).
 K8S_RUN ?= .
 
 .PHONY: test-k8s
-test-k8s: tools k8s-tools buildah ## run deploy/k8s on a real control plane with KEDA (the first time builds both: half an hour)
+test-k8s: tools k8s-tools buildah container-runtime ## run deploy/k8s on a real control plane with KEDA, and on a real node (the first time builds both: half an hour)
 	$(GO) test -tags k8s -count=1 -timeout 30m -v -run '$(K8S_RUN)' ./test/k8s/... ./test/image/...
 
 .PHONY: k8s-tools
@@ -124,7 +136,9 @@ K8S_FROM_keda-operator := keda github.com/kedacore/keda/v2/cmd/operator
 K8S_FROM_keda-adapter  := keda github.com/kedacore/keda/v2/cmd/adapter
 K8S_FROM_kube-score    := kubescore github.com/zegl/kube-score/cmd/kube-score
 K8S_FROM_otelcol       := otelcol .
-$(foreach tool,kube-apiserver kube-controller-manager kube-scheduler kubectl,\
+K8S_FROM_coredns       := coredns github.com/coredns/coredns
+K8S_FROM_nats          := natscli github.com/nats-io/natscli/nats
+$(foreach tool,kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet kube-proxy,\
   $(eval K8S_FROM_$(tool) := kubernetes k8s.io/kubernetes/cmd/$(tool)))
 $(foreach tool,$(K8S_TOOLS),$(eval $(K8S_BIN)/$(tool): test/k8s/tools/$(word 1,$(K8S_FROM_$(tool)))/go.mod))
 
@@ -136,7 +150,7 @@ $(K8S_TOOLS:%=$(K8S_BIN)/%):
 .PHONY: lint
 lint: ## run the linters
 	$(GO) vet ./...
-	$(GO) vet -tags k8s ./test/k8s
+	$(GO) vet -tags k8s ./test/k8s ./test/image/...
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))" || { echo "gofumpt would change:"; $(TOOL) gofumpt -l $$(git ls-files '*.go'); exit 1; }
 	$(TOOL) golangci-lint run ./...
 

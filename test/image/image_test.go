@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/settlehook/settlehook/internal/testserver"
+	"github.com/settlehook/settlehook/test/image/builder"
 )
 
 // What is in the image, and nothing else.
@@ -29,25 +30,25 @@ const bill, authorities = "usr/share/sbom/settlehook.cdx.json", "etc/ssl/certs/c
 // the second time without anything of a former build, and expects the same
 // digest; then it runs one of them.
 func TestImage(t *testing.T) {
-	warm := newBuilder(t, filepath.Join(testserver.Root(), ".cache", "image-build"))
-	here, there := copyTree(t), copyTree(t) // both now: somebody may be working on the tree
-	first := warm.build(here)
-	container := warm.buildah("from", first.id)
-	root := warm.buildah("mount", container)
+	warm := builder.New(t, filepath.Join(testserver.Root(), ".cache", "image-build"))
+	here, there := builder.CopyTree(t), builder.CopyTree(t) // both now: somebody may be working on the tree
+	first := warm.Build(here)
+	container := warm.Buildah("from", first.ID)
+	root := warm.Buildah("mount", container)
 
 	t.Run("contents", func(t *testing.T) { contents(t, root) })
-	t.Run("configuration", func(t *testing.T) { configuration(t, warm.buildah("inspect", "--type", "image", first.id)) })
+	t.Run("configuration", func(t *testing.T) { configuration(t, warm.Buildah("inspect", "--type", "image", first.ID)) })
 	t.Run("report", func(t *testing.T) { report(t, root, first) })
 	t.Run("by buildah", func(t *testing.T) {
-		if said := warm.buildah("run", container, "--", "settlehook", "--version"); said != version {
-			t.Errorf("settlehook --version says %q, want %q", said, version)
+		if said := warm.Buildah("run", container, "--", "settlehook", "--version"); said != builder.Version {
+			t.Errorf("settlehook --version says %q, want %q", said, builder.Version)
 		}
 	})
 	t.Run("as in a pod", func(t *testing.T) { inPod(t, root) })
 	t.Run("same digest", func(t *testing.T) {
-		cold := newBuilder(t, t.TempDir())
-		if second := cold.build(there); second.digest != first.digest {
-			t.Errorf("the same sources made %s and %s", first.digest, second.digest)
+		cold := builder.New(t, t.TempDir())
+		if second := cold.Build(there); second.Digest != first.Digest {
+			t.Errorf("the same sources made %s and %s", first.Digest, second.Digest)
 		}
 	})
 }
@@ -72,7 +73,7 @@ func contents(t *testing.T, root string) {
 			Hashes []struct{ Content string }
 		}
 	}
-	if err := json.Unmarshal([]byte(readRaw(t, filepath.Join(root, bill))), &document); err != nil {
+	if err := json.Unmarshal([]byte(builder.ReadFile(t, filepath.Join(root, bill))), &document); err != nil {
 		t.Fatal(err)
 	}
 	billed := map[string]string{}
@@ -83,7 +84,7 @@ func contents(t *testing.T, root string) {
 	}
 	for _, name := range programs {
 		path := filepath.Join(root, name)
-		sum := sha256.Sum256([]byte(readRaw(t, path)))
+		sum := sha256.Sum256([]byte(builder.ReadFile(t, path)))
 		if got := billed[filepath.Base(name)]; got != hex.EncodeToString(sum[:]) {
 			t.Errorf("%s is billed with another content: %q", name, got)
 		}
@@ -106,7 +107,7 @@ func static(t *testing.T, path string) {
 		}
 	}
 	for _, place := range []string{testserver.Root(), os.TempDir() + "/Test", "/src/internal"} {
-		if strings.Contains(readRaw(t, path), place) {
+		if strings.Contains(builder.ReadFile(t, path), place) {
 			t.Errorf("%s tells of %s", path, place)
 		}
 	}
@@ -136,7 +137,7 @@ func configuration(t *testing.T, inspected string) {
 		t.Errorf("created %s, not at the time of the commit", image.OCIv1.Created)
 	}
 	const prefix = "org.opencontainers.image."
-	if config.Labels[prefix+"version"] != version || config.Labels[prefix+"revision"] != revision || config.Labels[prefix+"title"] != "settlehook" {
+	if config.Labels[prefix+"version"] != builder.Version || config.Labels[prefix+"revision"] != builder.Revision || config.Labels[prefix+"title"] != "settlehook" {
 		t.Errorf("labels %v", config.Labels)
 	}
 	for name := range config.Labels {
@@ -147,21 +148,21 @@ func configuration(t *testing.T, inspected string) {
 }
 
 // report says how large everything is.
-func report(t *testing.T, root string, image built) {
-	for _, path := range []string{image.archive, filepath.Join(root, programs[0]), filepath.Join(root, programs[1]), filepath.Join(root, programs[2])} {
+func report(t *testing.T, root string, image builder.Built) {
+	for _, path := range []string{image.Archive, filepath.Join(root, programs[0]), filepath.Join(root, programs[1]), filepath.Join(root, programs[2])} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%-20s %5.1f MiB", filepath.Base(path), float64(info.Size())/(1<<20))
 	}
-	t.Log(image.digest)
+	t.Log(image.Digest)
 	for _, line := range []string{
-		"digest  " + image.digest,
-		"kustomize edit set image settlehook=settlehook@" + image.digest,
+		"digest  " + image.Digest,
+		"kustomize edit set image settlehook=settlehook@" + image.Digest,
 	} {
-		if !strings.Contains(image.said, line) {
-			t.Errorf("the build does not say %q:\n%s", line, image.said)
+		if !strings.Contains(image.Said, line) {
+			t.Errorf("the build does not say %q:\n%s", line, image.Said)
 		}
 	}
 }
@@ -169,7 +170,7 @@ func report(t *testing.T, root string, image built) {
 // healthCheck is the one of the Dockerfile.
 func healthCheck(t *testing.T) (command []string) {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindStringSubmatch(readRaw(t, filepath.Join(testserver.Root(), "Dockerfile")))
+	found := regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindStringSubmatch(builder.ReadFile(t, filepath.Join(testserver.Root(), "Dockerfile")))
 	if found == nil {
 		t.Fatal("the Dockerfile has no health check")
 	}
@@ -187,7 +188,7 @@ const merchants = `merchants:
 // image, a Secret and a real NATS.
 func inPod(t *testing.T, root string) {
 	secrets := t.TempDir()
-	write(t, filepath.Join(secrets, "merchants.yaml"), merchants)
+	builder.WriteFile(t, filepath.Join(secrets, "merchants.yaml"), merchants)
 	// A container runtime makes what is mounted on.
 	if err := os.MkdirAll(filepath.Join(root, "etc/settlehook/merchants"), 0o755); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/settlehook/settlehook/test/image/builder"
 )
 
 // pod runs the image's programs as a kubelet does with the manifests' security
@@ -109,7 +111,7 @@ func (s *service) stop() {
 func (s *service) unprivileged() {
 	s.t.Helper()
 	status := map[string]string{}
-	for line := range strings.Lines(readRaw(s.t, filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "status"))) {
+	for line := range strings.Lines(builder.ReadFile(s.t, filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), "status"))) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		status[name] = strings.Join(strings.Fields(value), " ")
 	}

@@ -46,8 +46,8 @@ func newAuthority(t testing.TB) *authority {
 	return a
 }
 
-// issue makes a certificate for a server of those names on loopback, and for a
-// client of that name and group. Kubernetes reads who somebody is from it.
+// issue makes a certificate for a server of those names and addresses, and on
+// loopback, and for a client of that name and group. Kubernetes reads who somebody is from it.
 func (a *authority) issue(t testing.TB, name, group string, hosts ...string) identity {
 	t.Helper()
 	subject := pkix.Name{CommonName: name}
@@ -62,7 +62,14 @@ func (a *authority) issue(t testing.TB, name, group string, hosts ...string) ide
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
-	template.DNSNames = append([]string{"localhost"}, hosts...)
+	template.DNSNames = []string{"localhost"}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
 	key := newKey(t)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {

@@ -24,18 +24,25 @@ type cluster struct {
 // nodes is how many nodes a cluster has, in two zones.
 const nodes = 4
 
-// newCluster starts a cluster. It ends with the test, in the reverse order: the
-// API server hangs while it stops without etcd.
+// newCluster starts a cluster, with nodes that kwok plays.
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, addr: testserver.FreeAddr(t), ca: newAuthority(t)}
+	c := newControlPlane(t, testserver.FreeAddr(t))
+	c.startNodes(nodes)
+	return c
+}
+
+// newControlPlane starts one without nodes. It ends with the test, in the reverse
+// order: the API server hangs while it stops without etcd.
+func newControlPlane(t testing.TB, addr string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, addr: addr, ca: newAuthority(t)}
 	admin := c.ca.issue(t, "admin", "system:masters")
 	c.kubeconfig, c.api = c.configFor(admin), c.clientFor(admin)
 	private, public := c.ca.signingKey(t)
 	c.startAPIServer(c.startEtcd(), private, public)
 	c.startControllers(private)
 	c.startScheduler()
-	c.startNodes(nodes)
 	t.Cleanup(c.explain)
 	return c
 }
@@ -65,14 +72,17 @@ func (c *cluster) startEtcd() (url string) {
 func (c *cluster) startAPIServer(etcd, private, public string) {
 	c.t.Helper()
 	host, port, _ := net.SplitHostPort(c.addr)
-	server := c.ca.issue(c.t, "kube-apiserver", "")
-	front := c.ca.issue(c.t, "front-proxy", "") // speaks with KEDA's adapter for a user
+	server := c.ca.issue(c.t, "kube-apiserver", "", host)
+	client := c.ca.issue(c.t, "kube-apiserver", "system:masters") // of a real node's kubelet
+	front := c.ca.issue(c.t, "front-proxy", "")                   // speaks with KEDA's adapter for a user
 	start(c.t, exec.Command(tool(c.t, "kube-apiserver"),
 		"--etcd-servers", etcd, "--bind-address", host, "--secure-port", port,
 		"--advertise-address", host, "--endpoint-reconciler-type", "none", // it refuses to announce loopback
 		"--service-cluster-ip-range", "10.96.0.0/16",
 		"--cert-dir", c.t.TempDir(), "--tls-cert-file", server.cert, "--tls-private-key-file", server.key, "--client-ca-file", c.ca.file,
 		"--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction,PodSecurity",
+		"--kubelet-client-certificate", client.cert, "--kubelet-client-key", client.key, "--kubelet-certificate-authority", c.ca.file,
+		"--kubelet-preferred-address-types", "InternalIP",
 		"--service-account-issuer", "https://kubernetes.default.svc",
 		"--service-account-signing-key-file", private, "--service-account-key-file", public,
 		"--requestheader-client-ca-file", c.ca.file, "--requestheader-allowed-names", "front-proxy",

@@ -1,6 +1,8 @@
 //go:build k8s
 
-package image
+// Package builder builds images with buildah and the Go of this machine; nothing
+// is pulled.
+package builder
 
 import (
 	"fmt"
@@ -15,18 +17,19 @@ import (
 	"github.com/settlehook/settlehook/internal/testserver"
 )
 
-const version, revision = "0.0.0-test", "0123456789abcdef0123456789abcdef01234567"
+// Version and Revision are what the built image says of itself.
+const Version, Revision = "0.0.0-test", "0123456789abcdef0123456789abcdef01234567"
 
-// builder is buildah with a store of its own, and in it the image with Go: the
+// Builder is buildah with a store of its own, and in it the image with Go: the
 // Go of this machine, so that nothing is pulled.
-type builder struct {
+type Builder struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-// newBuilder keeps the caches of its builds in a folder.
-func newBuilder(t *testing.T, cache string) *builder {
+// New returns one that keeps the caches of its builds in a folder.
+func New(t *testing.T, cache string) *Builder {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Fatal("building and running an image without a container engine needs root: sudo -E make test-k8s")
@@ -34,9 +37,9 @@ func newBuilder(t *testing.T, cache string) *builder {
 	if _, err := exec.LookPath("buildah"); err != nil {
 		t.Fatal("buildah is not installed; run: sudo apt-get install buildah")
 	}
-	b := &builder{t: t, dir: t.TempDir()}
+	b := &Builder{t: t, dir: t.TempDir()}
 	conf := filepath.Join(b.dir, "storage.conf")
-	write(t, conf, fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(b.dir, "store"), filepath.Join(b.dir, "run")))
+	WriteFile(t, conf, fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(b.dir, "store"), filepath.Join(b.dir, "run")))
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,7 @@ func newBuilder(t *testing.T, cache string) *builder {
 
 // addBase makes golang:1.26: a shell and certificate authorities. Go itself is
 // mounted, which spares a copy of it for each step.
-func (b *builder) addBase() {
+func (b *Builder) addBase() {
 	b.t.Helper()
 	root := filepath.Join(b.dir, "base")
 	shell, err := exec.LookPath("sh")
@@ -65,44 +68,46 @@ func (b *builder) addBase() {
 		if err != nil {
 			b.t.Fatalf("the image with Go needs %s: %v", from, err)
 		}
-		write(b.t, filepath.Join(root, to), string(content))
+		WriteFile(b.t, filepath.Join(root, to), string(content))
 		if err := os.Chmod(filepath.Join(root, to), 0o755); err != nil {
 			b.t.Fatal(err)
 		}
 	}
-	write(b.t, filepath.Join(root, "tmp", ".keep"), "")
-	write(b.t, filepath.Join(b.dir, "base.Dockerfile"), "FROM scratch\nCOPY . /\nENV PATH=/usr/local/go/bin:/bin GOPATH=/go\n")
-	b.buildah("build", "--quiet", "--file", filepath.Join(b.dir, "base.Dockerfile"), "--tag", "golang:1.26", root)
+	WriteFile(b.t, filepath.Join(root, "tmp", ".keep"), "")
+	WriteFile(b.t, filepath.Join(b.dir, "base.Dockerfile"), "FROM scratch\nCOPY . /\nENV PATH=/usr/local/go/bin:/bin GOPATH=/go\n")
+	b.Buildah("build", "--quiet", "--file", filepath.Join(b.dir, "base.Dockerfile"), "--tag", "golang:1.26", root)
 }
 
-func (b *builder) buildah(args ...string) string {
+// Buildah runs buildah, and returns what it prints.
+func (b *Builder) Buildah(args ...string) string {
 	b.t.Helper()
 	cmd := exec.Command("buildah", args...)
 	cmd.Env = b.env
 	return output(b.t, cmd)
 }
 
-// built is an image.
-type built struct{ id, digest, archive, said string }
+// Built is an image: its id in the store of the builder, the digest and path of its
+// OCI archive, and what the build script said.
+type Built struct{ ID, Digest, Archive, Said string }
 
-// build runs the build script of a copy of the tree, as `make image` does.
-func (b *builder) build(tree string) built {
+// Build runs the build script of a copy of the tree, as `make image` does.
+func (b *Builder) Build(tree string) Built {
 	b.t.Helper()
 	out := b.t.TempDir()
 	goEnv := strings.Split(output(b.t, exec.Command("go", "env", "GOROOT", "GOMODCACHE")), "\n")
 	cmd := exec.Command(filepath.Join(tree, "deploy", "image", "build.sh"))
 	cmd.Env = append(
-		slices.Clone(b.env), "OUT="+out, "VERSION="+version, "REVISION="+revision, "SOURCE_DATE_EPOCH=1700000000",
+		slices.Clone(b.env), "OUT="+out, "VERSION="+Version, "REVISION="+Revision, "SOURCE_DATE_EPOCH=1700000000",
 		"GOPROXY=file:///modules", "GOSUMDB=off", // go.sum knows all of them
 		"BUILD_FLAGS=--build-context golang:1.26=container-image://localhost/golang:1.26"+
 			" --volume "+goEnv[0]+":/usr/local/go:ro --volume "+filepath.Join(goEnv[1], "cache", "download")+":/modules:ro",
 	)
 	said := output(b.t, cmd)
-	return built{id: read(b.t, filepath.Join(out, "id")), digest: read(b.t, filepath.Join(out, "digest")), archive: filepath.Join(out, "settlehook.oci.tar"), said: said}
+	return Built{ID: read(b.t, filepath.Join(out, "id")), Digest: read(b.t, filepath.Join(out, "digest")), Archive: filepath.Join(out, "settlehook.oci.tar"), Said: said}
 }
 
-// copyTree copies what git would commit into a new folder, with the time of now.
-func copyTree(t *testing.T) string {
+// CopyTree copies what git would commit into a new folder, with the time of now.
+func CopyTree(t *testing.T) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), strings.Repeat("deep/", 1+len(t.TempDir())%5), "tree")
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -116,7 +121,7 @@ func copyTree(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(to, name), readRaw(t, from))
+		WriteFile(t, filepath.Join(to, name), ReadFile(t, from))
 		if err := os.Chmod(filepath.Join(to, name), info.Mode().Perm()); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +141,8 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-func write(t *testing.T, path, content string) {
+// WriteFile writes a file, and the folders above it.
+func WriteFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -146,9 +152,10 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func read(t *testing.T, path string) string { t.Helper(); return strings.TrimSpace(readRaw(t, path)) }
+func read(t *testing.T, path string) string { t.Helper(); return strings.TrimSpace(ReadFile(t, path)) }
 
-func readRaw(t *testing.T, path string) string {
+// ReadFile reads a file that must be there.
+func ReadFile(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -1,0 +1,91 @@
+//go:build k8s
+
+package k8s
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// guide is deploy/k8s/README.md. A command that is not in it any more fails the
+// test that follows it.
+type guide struct {
+	t    testing.TB
+	text string
+}
+
+func readGuide(t testing.TB) guide {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(manifests(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return guide{t, string(text)}
+}
+
+// section is what stands under a heading.
+func (g guide) section(heading string) string {
+	g.t.Helper()
+	_, after, found := strings.Cut(g.text, "\n## "+heading+"\n")
+	if !found {
+		g.t.Fatalf("the README has no section %q", heading)
+	}
+	before, _, _ := strings.Cut(after, "\n## ")
+	return before
+}
+
+var shellBlocks = regexp.MustCompile("(?s)```sh\n(.*?)```")
+
+// block is the block of commands that holds a text.
+func (g guide) block(heading, holds string) string {
+	g.t.Helper()
+	for _, found := range shellBlocks.FindAllStringSubmatch(g.section(heading), -1) {
+		if strings.Contains(found[1], holds) {
+			return found[1]
+		}
+	}
+	g.t.Fatalf("no commands under %q have %q", heading, holds)
+	return ""
+}
+
+// command is the one line of a block that holds a text.
+func (g guide) command(heading, holds string) string {
+	g.t.Helper()
+	for line := range strings.Lines(g.block(heading, holds)) {
+		if strings.Contains(line, holds) {
+			return strings.TrimSpace(line)
+		}
+	}
+	g.t.Fatalf("no line under %q has %q", heading, holds)
+	return ""
+}
+
+// booked is a push in the sandbox's books.
+type booked struct {
+	At         string   `json:"at"`
+	HTTPStatus int      `json:"httpStatus"`
+	Answer     string   `json:"answer"`
+	Error      string   `json:"error"`
+	Mischief   []string `json:"mischief"`
+	Accepted   bool     `json:"accepted"`
+}
+
+// pushesSince reads the pushes after a time out of the sandbox's books.
+func pushesSince(books, since string) (pushes []booked, err error) {
+	for line := range strings.Lines(books) {
+		var order struct{ Pushes []booked }
+		if err := json.Unmarshal([]byte(line), &order); err != nil {
+			return nil, err
+		}
+		for _, p := range order.Pushes {
+			if p.At > since {
+				pushes = append(pushes, p)
+			}
+		}
+	}
+	return pushes, nil
+}
