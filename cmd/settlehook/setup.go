@@ -14,7 +14,7 @@ import (
 
 type setupCmd struct {
 	Timeout   time.Duration `default:"1m" help:"Longest the set-up may take."`
-	NewLedger bool          `help:"Begin an empty ledger beside callbacks and orders that are there, because it was lost and there is no backup. All of them are looked at again and told again, under the same event ids."`
+	NewLedger bool          `help:"Begin an empty ledger beside callbacks and orders that are there, because it was lost and there is no backup. Take the consumers of CALLBACKS and ORDERS away first (deploy/k8s/README.md), and all of them are told again, under the same event ids."`
 }
 
 // Help stands below the usage.

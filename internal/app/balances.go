@@ -40,10 +40,13 @@ func (w *Worker) watchBalances(ctx context.Context) error {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	shown := map[string]bool{}
 	for {
 		var asking sync.WaitGroup
 		m.minimum.Reset()
+		m.forget(shown, w.merchants.Current())
 		for _, merchant := range w.merchants.Current().All() {
+			shown[merchant.ID] = true
 			if least := merchant.BalanceMinimum; least != nil {
 				value, _ := least.Float64()
 				m.minimum.WithLabelValues(merchant.ID, merchant.Currency).Set(value)
@@ -56,6 +59,19 @@ func (w *Worker) watchBalances(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// forget takes away what was shown of merchants that are gone: it would grow old
+// and be an alarm for ever.
+func (m *balanceMetrics) forget(shown map[string]bool, now *config.Merchants) {
+	for id := range shown {
+		if _, there := now.Get(id); there {
+			continue
+		}
+		delete(shown, id)
+		m.balance.DeletePartialMatch(prometheus.Labels{"merchant": id})
+		m.at.DeleteLabelValues(id)
 	}
 }
 

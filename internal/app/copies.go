@@ -102,14 +102,14 @@ func (w *Worker) sayUnaware(u stream.Unaware) {
 	w.log.Error("a consumer did not know of a message that waits for it, and was moved to another server; if it happens again, restart this nats-server", fields...)
 }
 
-// durables are those that this worker pulls from.
+// durables are those that this worker watches: what it pulls from, and the
+// merchants' durables in any case. Where workers for callbacks are scaled by what
+// such a durable says is waiting, there is none to see that it says nothing.
 func (w *Worker) durables() []stream.Durable {
 	var all []stream.Durable
 	roles, plan := w.cfg.Reconcile.Roles, sweep.Plan(w.cfg.Sweep.Delays, w.cfg.Sweep.LookBack)
 	for _, m := range w.merchants.Current().All() {
-		if roles.Has(config.RoleCallbacks) {
-			all = append(all, stream.Durable{Stream: stream.Callbacks, Name: stream.ReconcilerName(m.ID)})
-		}
+		all = append(all, stream.Durable{Stream: stream.Callbacks, Name: stream.ReconcilerName(m.ID)})
 		if !roles.Has(config.RoleSweep) {
 			continue
 		}

@@ -44,12 +44,13 @@ func TestCopyMetrics(t *testing.T) {
 	}
 }
 
-// TestDurablesWatched: those that the worker's roles pull from.
+// TestDurablesWatched: those that the worker's roles pull from, and by sweepers the
+// merchants' too, for when nobody else runs.
 func TestDurablesWatched(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"})
 	for roles, want := range map[config.Role][]stream.Durable{
 		config.RoleCallbacks: {{Stream: stream.Callbacks, Name: "reconciler-m1"}},
-		config.RoleSweep:     {{Stream: stream.Orders, Name: "sweep-1-m1"}, {Stream: stream.Payments, Name: "lookback-m1"}},
+		config.RoleSweep:     {{Stream: stream.Callbacks, Name: "reconciler-m1"}, {Stream: stream.Orders, Name: "sweep-1-m1"}, {Stream: stream.Payments, Name: "lookback-m1"}},
 	} {
 		cfg := s.worker()
 		cfg.Reconcile.Roles = config.Roles{roles}

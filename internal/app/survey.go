@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -63,29 +65,54 @@ type surveyor struct {
 	survey  *stream.Survey
 	servers *natsmon.Client // nil: not asked
 	m       *surveyMetrics
+	failing map[string]int // rounds in a row, by reading
 }
 
 // readings are what a round takes. One that fails leaves its gauges as they
-// were; the others go on.
+// were for some rounds; the others go on.
 var readings = [...]struct {
-	name string
-	take func(*surveyor, context.Context) error
+	name   string
+	take   func(*surveyor, context.Context) error
+	gauges func(*surveyMetrics) []*prometheus.GaugeVec
 }{
-	{"streams", (*surveyor).streams},
-	{"callbacks", (*surveyor).undecided},
-	{"parked", (*surveyor).parked},
-	{"quarantine", (*surveyor).quarantined},
-	{"reviews", (*surveyor).reviews},
-	{"sweep", (*surveyor).sweeps},
-	{"servers", (*surveyor).durability},
+	{"streams", (*surveyor).streams, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.messages, m.bytes, m.replicas, m.declared}
+	}},
+	{"callbacks", (*surveyor).undecided, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.undecided, m.undecidedAge}
+	}},
+	{"parked", (*surveyor).parked, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.parked, m.parkedAge}
+	}},
+	{"quarantine", (*surveyor).quarantined, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.quarantined, m.quarantinedAge}
+	}},
+	{"reviews", (*surveyor).reviews, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.reviews, m.reviewsAge}
+	}},
+	{"sweep", (*surveyor).sweeps, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.sweeps}
+	}},
+	{readingServers, (*surveyor).durability, func(m *surveyMetrics) []*prometheus.GaugeVec {
+		return []*prometheus.GaugeVec{m.sync}
+	}},
 }
+
+// readingServers asks each server: one that is away must not make it look as if
+// nobody took the gauges.
+const readingServers = "servers"
 
 // surveyTimeout bounds one reading.
 const surveyTimeout = 20 * time.Second
 
+// staleAfter is how many rounds in a row a reading may fail before its gauges are
+// taken away: alerts take the worst of all sweepers, and what one of them saw long
+// ago would stand for ever, or hide what another sees.
+const staleAfter = 3
+
 // survey takes the gauges of the whole installation until ctx ends.
 func (w *Worker) survey(ctx context.Context) error {
-	s := &surveyor{Worker: w, survey: stream.NewSurvey(w.link.js), m: newSurveyMetrics(w.admin.registry)}
+	s := &surveyor{Worker: w, survey: stream.NewSurvey(w.link.js), m: newSurveyMetrics(w.admin.registry), failing: map[string]int{}}
 	if urls := w.cfg.Monitoring.URLs; len(urls) > 0 {
 		s.servers = natsmon.NewClient(natsmon.Config{URLs: urls})
 	}
@@ -110,11 +137,18 @@ func (s *surveyor) round(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			complete = false
-			s.m.failed.WithLabelValues(what.name).Inc()
-			s.log.Warn("gauges could not be taken; trying again", zap.String("what", what.name), zap.Error(err))
+		if err == nil {
+			s.failing[what.name] = 0
+			continue
 		}
+		if s.failing[what.name]++; s.failing[what.name] >= staleAfter {
+			for _, stale := range what.gauges(s.m) {
+				stale.Reset()
+			}
+		}
+		complete = complete && what.name == readingServers
+		s.m.failed.WithLabelValues(what.name).Inc()
+		s.log.Warn("gauges could not be taken; trying again", zap.String("what", what.name), zap.Error(err))
 	}
 	if complete {
 		s.m.taken.Set(float64(s.fleet.clock().UnixMilli()) / 1000)
@@ -210,16 +244,24 @@ func (s *surveyor) reviews(ctx context.Context) error {
 }
 
 func (s *surveyor) sweeps(ctx context.Context) error {
-	s.m.sweeps.Reset()
+	type turn struct{ merchant, tier string }
+	all := map[turn]uint64{}
 	for _, m := range s.merchants.Current().All() {
 		for _, tier := range sweep.Plan(s.cfg.Sweep.Delays, s.cfg.Sweep.LookBack) {
 			d := stream.Sweeper(m.ID, tier, s.cfg.Topology.AckWait)
 			n, err := s.survey.Pending(ctx, stream.Durable{Stream: d.Stream, Name: d.Config.Durable})
+			if errors.Is(err, jetstream.ErrConsumerNotFound) {
+				continue // of a merchant that is not set up yet
+			}
 			if err != nil {
 				return err
 			}
-			s.m.sweeps.WithLabelValues(m.ID, tier.Name).Set(float64(n))
+			all[turn{m.ID, tier.Name}] = n
 		}
+	}
+	s.m.sweeps.Reset()
+	for t, n := range all {
+		s.m.sweeps.WithLabelValues(t.merchant, t.tier).Set(float64(n))
 	}
 	return nil
 }
@@ -229,7 +271,9 @@ func (s *surveyor) durability(ctx context.Context) error {
 		return nil
 	}
 	servers, err := s.servers.Servers(ctx)
-	s.m.sync.Reset()
+	if len(servers) > 0 {
+		s.m.sync.Reset()
+	}
 	for _, server := range servers {
 		if server.JetStream != nil {
 			s.m.sync.WithLabelValues(server.Name).Set(server.JetStream.Sync().Seconds())

@@ -47,19 +47,23 @@ func (l *CallbackLog) Store(ctx context.Context, a Accepted) (Receipt, error) {
 // which is not stored on most servers yet (nats-server 2.15.2, clusters only).
 const codeInProcess jetstream.ErrorCode = 10158
 
-// inProcessPause is about what a cluster takes to store a message.
-const inProcessPause = 5 * time.Millisecond
+// Between the tries: about what a cluster takes to store a message, and longer each
+// time, since one that does not get there is not helped by being asked.
+const (
+	inProcessPause = 5 * time.Millisecond
+	mostInProcess  = 500 * time.Millisecond
+)
 
 // publish waits for the other one where a gateway pushes the same twice at once:
 // both are answered success, or none is.
 func (l *CallbackLog) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
-	for {
+	for wait := inProcessPause; ; wait = min(2*wait, mostInProcess) {
 		ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(Callbacks))
 		var api *jetstream.APIError
 		if !errors.As(err, &api) || api.ErrorCode != codeInProcess {
 			return ack, err
 		}
-		if pause(ctx, inProcessPause); ctx.Err() != nil {
+		if pause(ctx, wait); ctx.Err() != nil {
 			return nil, err
 		}
 	}

@@ -47,9 +47,9 @@ func lastSequence(ctx context.Context, js jetstream.JetStream, name string) (int
 }
 
 // NewLedger begins an empty ledger where [Setup] refuses to, because there is no
-// backup to restore. Every callback and order that is still kept is looked at
-// again and told again, under the same event ids; what downstream was told of
-// older ones is forgotten.
+// backup to restore. What is looked at again is told again, under the same event
+// ids; all that is kept is, once the durables of CALLBACKS and ORDERS are made
+// anew. What downstream was told of anything older is forgotten.
 func NewLedger(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	for _, c := range Declare(t) {
 		if c.Name == Payments {

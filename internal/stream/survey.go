@@ -82,7 +82,8 @@ func following(c *jetstream.ClusterInfo) int {
 }
 
 // Undecided is what of each merchant's callbacks is not through: waiting, in
-// work, or put back. KEDA scales by the same number.
+// work, or put back. KEDA scales by the same number. A merchant without a durable
+// is left out.
 func (s *Survey) Undecided(ctx context.Context, merchants []string) (map[string]Backlog, error) {
 	held, err := s.js.Stream(ctx, Callbacks)
 	if err != nil {
@@ -91,6 +92,9 @@ func (s *Survey) Undecided(ctx context.Context, merchants []string) (map[string]
 	all := map[string]Backlog{}
 	for _, merchant := range merchants {
 		c, err := held.Consumer(ctx, ReconcilerName(merchant))
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue // one that is not set up yet must not hide the others
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read consumer %s: %w", ReconcilerName(merchant), err)
 		}
@@ -219,6 +223,7 @@ func (s *Survey) OpenReviews(ctx context.Context) (map[string]Backlog, error) {
 				return nil, fmt.Errorf("read review %s: %w", subject, err)
 			}
 			at = m.Time
+			s.reviews[subject] = at // the next round goes on from here, if this one does not end
 		}
 		open[subject] = at
 		sum := all[order.Merchant]
