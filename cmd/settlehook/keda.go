@@ -15,6 +15,7 @@ import (
 type kedaCmd struct {
 	Merchants  string        `env:"MERCHANTS_FILE" required:"" type:"existingfile" placeholder:"PATH" help:"The merchants file: a trigger for each merchant."`
 	Monitor    string        `required:"" placeholder:"HOST:PORT" help:"The NATS servers' monitoring port as KEDA reaches it; in a cluster the headless Service, such as nats.settlehook:8222."`
+	Account    string        `default:"$$G" placeholder:"NAME" help:"The NATS account of the streams (${default}: where there are none, as in deploy/nats); with credentials files it is the user's, its name or public key."`
 	Latency    time.Duration `default:"2s" help:"How long a gateway takes to answer an order query when it is slow (${default})."`
 	InFlight   int           `env:"WORKER_IN_FLIGHT" default:"64" help:"The installation's WORKER_IN_FLIGHT (${default})."`
 	MaxWorkers int           `env:"MAX_WORKERS" default:"12" help:"The installation's MAX_WORKERS (${default}, as in deploy/k8s)."`
@@ -45,7 +46,7 @@ func (c *kedaCmd) Run(io streams) error {
 		return usageError{err}
 	}
 	err = keda.Fleet{
-		Merchants: merchants.All(), Monitor: c.Monitor, Latency: c.Latency, InFlight: c.InFlight, MaxWorkers: c.MaxWorkers,
+		Merchants: merchants.All(), Monitor: c.Monitor, Account: c.Account, Latency: c.Latency, InFlight: c.InFlight, MaxWorkers: c.MaxWorkers,
 	}.Write(io.out)
 	var few *keda.TooFewError
 	if errors.As(err, &few) {

@@ -39,7 +39,7 @@ func TestScaledObjectsAreWritten(t *testing.T) {
 	} {
 		var want bytes.Buffer
 		err := keda.Fleet{
-			Merchants: merchants.All(), Monitor: monitor, Latency: 2 * time.Second,
+			Merchants: merchants.All(), Monitor: monitor, Account: "$G", Latency: 2 * time.Second,
 			InFlight: worker.Reconcile.InFlight, MaxWorkers: worker.Reconcile.MaxWorkers,
 		}.Write(&want)
 		if err != nil {

@@ -73,6 +73,8 @@ func ends(t *testing.T, all objects, peers []peer) []string {
 		switch {
 		case p.IPBlock != nil:
 			found = append(found, p.IPBlock.CIDR)
+		case p.NamespaceSelector != nil && p.NamespaceSelector.MatchLabels["settlehook.io/nats-client"] == "true":
+			found = append(found, "nats clients")
 		case p.NamespaceSelector != nil:
 			found = append(found, "namespace "+p.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"])
 		default:
@@ -130,7 +132,7 @@ func TestNetworkPoliciesNameEveryFlow(t *testing.T) {
 			in = append(in, flow)
 		}
 	}
-	in = append(in, "namespace ingress-nginx > receiver:8080", "namespace keda > nats:8222", "namespace monitoring > nats:8222")
+	in = append(in, "nats clients > nats:4222", "namespace ingress-nginx > receiver:8080", "namespace keda > nats:8222", "namespace monitoring > nats:8222")
 	for _, program := range []string{"receiver", "worker", "sweeper"} {
 		in = append(in, "namespace monitoring > "+program+":9090")
 	}

@@ -26,7 +26,7 @@ func fullness(ctx context.Context, v *visit) ([]Finding, error) {
 	for _, want := range stream.Declare(v.o.Settings.Topology) {
 		info := infos[want.Name]
 		if info == nil {
-			return nil, &trouble{missing(want.Name)}
+			return nil, &trouble{infos.missing(want.Name)}
 		}
 		if f, wrong := full(want, info, v.o.Settings.Sweep.HighWater); wrong {
 			found = append(found, f)

@@ -43,10 +43,24 @@ func (v *visit) jetStreamOn(ctx context.Context, l *link) error {
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &trouble{jetStreamOff(err)}
+	case noQuorum(err):
+		f := fail(startServers, "JetStream has no leader: half of the servers or more are down, or just starting")
+		f.Check = checkNATS
+		return &trouble{f}
 	case err != nil:
 		return fmt.Errorf("ask for JetStream: %w", err)
 	}
 	return nil
+}
+
+// startServers mends a cluster that is less than one.
+const startServers = "see which servers of the cluster are down ('kubectl get pods', or 'nats server report jetstream' as the system user) and start them; a stream needs more than half of its copies"
+
+// noQuorum reports whether an error is that of a cluster without a leader.
+func noQuorum(err error) bool {
+	const clusterUnavailable jetstream.ErrorCode = 10008
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == clusterUnavailable
 }
 
 func jetStreamOff(err error) Finding {

@@ -46,7 +46,7 @@ func (v *visit) caughtUp(ctx context.Context, infos streams, want int) (streams,
 		follow := true
 		for _, name := range streamNames {
 			if infos[name] == nil {
-				return nil, &trouble{missing(name)}
+				return nil, &trouble{infos.missing(name)}
 			}
 			follow = follow && copiesOf(infos[name]).current >= want
 		}

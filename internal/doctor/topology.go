@@ -18,7 +18,7 @@ func topology(ctx context.Context, v *visit) ([]Finding, error) {
 	var found []Finding
 	for _, name := range streamNames {
 		if infos[name] == nil {
-			found = append(found, missing(name))
+			found = append(found, infos.missing(name))
 		}
 	}
 	l, err := v.nats.get(ctx)

@@ -177,8 +177,7 @@ func readStream(ctx context.Context, js jetstream.JetStream, name string) (*jets
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			f := fail("see which servers of the cluster are down ('nats server report jetstream') and start them; a stream needs more than half of its copies",
-				"stream %s can't be read: %v", name, err)
+			f := fail(startServers, "stream %s can't be read: %v", name, err)
 			f.Check = checkReplicas
 			return nil, &trouble{f}
 		}
@@ -192,13 +191,16 @@ func (v *visit) stream(ctx context.Context, name string) (*jetstream.StreamInfo,
 		return nil, err
 	}
 	if all[name] == nil {
-		return nil, &trouble{missing(name)}
+		return nil, &trouble{all.missing(name)}
 	}
 	return all[name], nil
 }
 
-func missing(name string) Finding {
+func (all streams) missing(name string) Finding {
 	f := fail("settlehook setup", "stream %s is missing: nothing works without it", name)
+	if name == stream.Payments && all[stream.Callbacks] != nil {
+		f.Mend = "restore it from a backup before anything else (deploy/k8s/README.md): with an empty one everything would be told again"
+	}
 	f.Check = checkTopology
 	return f
 }

@@ -27,6 +27,9 @@ type Fleet struct {
 	// host is a headless Service's: KEDA puts the name of the consumer's leader in
 	// front of it.
 	Monitor string
+	// Account is the NATS account of the streams; "$G" is that of connections
+	// that name none.
+	Account string
 	// Latency is how long a gateway takes to answer an order query when it is slow,
 	// but not down.
 	Latency time.Duration
@@ -123,7 +126,7 @@ func (f Fleet) object(most int) scaledObject {
 func (f Fleet) trigger(merchant string) trigger {
 	return trigger{Type: "nats-jetstream", Metadata: jetstream{
 		Monitor: f.Monitor,
-		Account: "$G", // the account of connections that name none
+		Account: f.Account,
 		Stream:  stream.Callbacks, Consumer: stream.ReconcilerName(merchant),
 		// A worker more for each time as many wait as one has in work.
 		Lag:        strconv.Itoa(f.InFlight),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func merchants(t *testing.T, rates ...float64) []*config.Merchant {
 }
 
 func fleet(t *testing.T, rates ...float64) Fleet {
-	return Fleet{Merchants: merchants(t, rates...), Monitor: "nats:8222", Latency: 2 * time.Second, InFlight: 64, MaxWorkers: 100}
+	return Fleet{Merchants: merchants(t, rates...), Monitor: "nats:8222", Account: "$G", Latency: 2 * time.Second, InFlight: 64, MaxWorkers: 100}
 }
 
 func TestMost(t *testing.T) {
@@ -120,5 +121,15 @@ func TestWriteDoesNotHangOnTheOrderOfMerchants(t *testing.T) {
 	}
 	if forward.String() != backward.String() {
 		t.Error("the order of the merchants shows")
+	}
+}
+
+// Credentials files are users of accounts with names.
+func TestAccount(t *testing.T) {
+	f := fleet(t, 10)
+	f.Account = "SETTLEMENT"
+	var text strings.Builder
+	if err := f.Write(&text); err != nil || !strings.Contains(text.String(), "account: SETTLEMENT\n") {
+		t.Errorf("%v in:\n%s", err, &text)
 	}
 }

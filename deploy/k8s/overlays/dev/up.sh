@@ -25,4 +25,4 @@ for deployment in settlehook-receiver settlehook-worker settlehook-sweeper sandb
 done
 echo
 echo "settlehook is up, and the sandbox makes an order a second. Its settled events:"
-echo "  kubectl -n $namespace exec deploy/toolbox -- nats --inbox-prefix _INBOX_operator sub 'payments.v1.settled.>' --stream PAYMENTS --last"
+echo "  kubectl -n $namespace exec deploy/toolbox -- nats --inbox-prefix _INBOX_operator sub 'payments.v1.settled.>' --stream PAYMENTS --last --count 1"
