@@ -17,8 +17,11 @@ import (
 	"github.com/settlehook/settlehook/internal/testserver"
 )
 
-// Version and Revision are what the built image says of itself.
-const Version, Revision = "0.0.0-test", "0123456789abcdef0123456789abcdef01234567"
+// What the built image says of itself.
+const (
+	Version  = "0.0.0-test"
+	Revision = "0123456789abcdef0123456789abcdef01234567"
+)
 
 // Builder is buildah with a store of its own, and in it the image with Go: the
 // Go of this machine, so that nothing is pulled.
