@@ -101,6 +101,7 @@ func TestStreamOfBefore(t *testing.T) {
 		Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true, DenyDelete: true, DenyPurge: true,
 	})
 	must(t, err)
+	must(t, stream.NewLedger(within(t), js, topology())) // it has one
 	b := orders.NewBook(js, patience)
 	e := submission(t, order("A1", "1"))
 	submits(t, b, e, true, nil)

@@ -4,6 +4,7 @@ package k8s
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,4 +89,17 @@ func pushesSince(books, since string) (pushes []booked, err error) {
 		}
 	}
 	return pushes, nil
+}
+
+// fieldOf is a field of a JSON object, by its path.
+func fieldOf(text []byte, path string) string {
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err.Error()
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return fmt.Sprint(value)
 }
