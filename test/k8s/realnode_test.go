@@ -50,6 +50,8 @@ root = %q
 state = "/run/containerd-state"
 [grpc]
   address = %q
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/run/containerd-opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = %q
   restrict_oom_score_adj = true
@@ -98,6 +100,7 @@ enforceNodeAllocatable: [none]
 containerRuntimeEndpoint: unix://%s
 clusterDNS: [%s]
 clusterDomain: cluster.local
+volumePluginDir: /run/kubelet-plugins
 syncFrequency: 5s # a changed Secret, which a minute is usual for
 configMapAndSecretChangeDetectionStrategy: Watch
 imageGCHighThresholdPercent: 100 # what it throws away can't be pulled again
@@ -107,7 +110,7 @@ authentication: {anonymous: {enabled: false}, x509: {clientCAFile: %q}}
 authorization: {mode: AlwaysAllow} # of those that have a certificate
 tlsCertFile: %q
 tlsPrivateKeyFile: %q
-`, controlGroup, containerd, nodeIP, c.ca.file, serving.cert, serving.key))
+`, os.Getenv(isolated), containerd, nodeIP, c.ca.file, serving.cert, serving.key))
 	start(c.t, exec.Command(tool(c.t, "kubelet"), "--config", filepath.Join(dir, "config.yaml"),
 		"--kubeconfig", c.configFor(c.ca.issue(c.t, "system:node:"+realNode, "system:nodes")),
 		// Among the mounts that go with the namespace: it mounts more below.
