@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
 )
 
@@ -43,10 +44,7 @@ func TestFromNothingToASettledEvent(t *testing.T) {
 	c.until("the worker's line", guide.command("Try it", `grep '"outcome":"settled"'`), `"msg":"callback decided"`)
 	c.orderOfOnesOwn(guide)
 
-	c.follow(guide.command("Look", "get deploy,hpa"))
-	if found := c.follow(guide.block("Look", "cronjob/settlehook-doctor")); strings.Contains(found, "fail:") || !strings.Contains(found, "within 2s of nats-0, nats-1, nats-2") {
-		t.Errorf("the doctor says:\n%s", found)
-	}
+	c.look(guide)
 	c.restricted()
 	c.followsSecrets()
 	// Probes passed all the while: nothing was restarted or replaced.
@@ -59,18 +57,45 @@ func TestFromNothingToASettledEvent(t *testing.T) {
 // orderOfOnesOwn makes an order at the sandbox's admin port, and sees it settled.
 func (c *cluster) orderOfOnesOwn(guide guide) {
 	c.t.Helper()
-	forward := strings.TrimSuffix(guide.command("Try it", "port-forward deploy/sandbox"), "&")
-	books := guide.command("Try it", "/books")
-	start(c.t, c.shell("exec "+forward), func() bool {
-		out, err := c.shell(books).Output()
-		return err == nil && len(out) > 0
-	})
+	c.forward(guide.command("Try it", "port-forward deploy/sandbox"), guide.command("Try it", "/books"))
 	made := c.follow(guide.command("Try it", "/orders"))
 	id := regexp.MustCompile(`"orderId":"([^"]+)"`).FindStringSubmatch(made)
 	if id == nil {
 		c.t.Fatalf("no order was made: %s", made)
 	}
 	c.until("the order of one's own", fmt.Sprintf("%s | grep %s", guide.command("Try it", `grep '"outcome":"settled"'`), id[1]), `"verdict":"emit"`)
+}
+
+// look looks at everything as the README does.
+func (c *cluster) look(guide guide) {
+	c.t.Helper()
+	c.follow(guide.command("Look", "get deploy,hpa"))
+	c.follow(guide.command("Look", "logs -l"))
+	c.forward(guide.command("Look", "settlehook-sweeper 9090"), "curl -sf 127.0.0.1:9090/readyz")
+	report := c.follow(guide.command("Look", "stream report"))
+	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders} {
+		if !strings.Contains(report, name) {
+			c.t.Errorf("the report does not have %s:\n%s", name, report)
+		}
+	}
+	if found := c.follow(guide.block("Look", "cronjob/settlehook-doctor")); strings.Contains(found, "fail:") || !strings.Contains(found, "within 2s of nats-0, nats-1, nats-2") {
+		c.t.Errorf("the doctor says:\n%s", found)
+	}
+	forward, review, _ := strings.Cut(guide.block("Look", "settlehook review ls"), "\n")
+	c.forward(forward, "exec 3<>/dev/tcp/127.0.0.1/4222 && head -c 4 <&3")
+	c.follow("set -e; " + review)
+}
+
+// forward keeps a port forwarded, from the moment on when a command prints
+// something that comes through it. That the README has it in the background is
+// left to [start].
+func (c *cluster) forward(command, prints string) {
+	c.t.Helper()
+	command, _, _ = strings.Cut(command, " &")
+	start(c.t, c.shell("exec "+command), func() bool {
+		out, err := c.shell(prints).Output()
+		return err == nil && len(out) > 0
+	})
 }
 
 // restricted looks at the processes of our containers: nobody's user, no
@@ -239,7 +264,7 @@ func (c *cluster) shell(script string) *exec.Cmd {
 	cmd.Dir = testserver.Root()
 	cmd.Env = []string{
 		"KUBECONFIG=" + c.kubeconfig, "HOME=" + c.ca.dir,
-		"PATH=" + filepath.Dir(tool(c.t, "kubectl")) + ":" + os.Getenv("PATH"),
+		"PATH=" + programs + ":" + filepath.Dir(tool(c.t, "kubectl")) + ":" + os.Getenv("PATH"),
 	}
 	return cmd
 }
