@@ -66,6 +66,16 @@ func (g guide) command(heading, holds string) string {
 	return ""
 }
 
+// inText is the command within a sentence that begins with this.
+func (g guide) inText(heading, begins string) string {
+	g.t.Helper()
+	found := regexp.MustCompile("`(" + regexp.QuoteMeta(begins) + "[^`]*)`").FindStringSubmatch(g.section(heading))
+	if found == nil {
+		g.t.Fatalf("no command under %q begins with %q", heading, begins)
+	}
+	return found[1]
+}
+
 // bookedOrder is an order in the sandbox's books.
 type bookedOrder struct {
 	ID       string   `json:"orderId"`

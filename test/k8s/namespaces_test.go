@@ -30,9 +30,14 @@ func isolate(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		t.Fatal("a node's namespaces and containers need root: sudo -E make test-k8s")
 	}
-	for _, program := range []string{"containerd", "runc", "iptables", "ip", "unshare"} {
+	for _, program := range []string{"containerd", "runc", "iptables", "ip", bridgePlugin} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Fatalf("%s is not installed; run 'make container-runtime', then test again", program)
+		}
+	}
+	for _, program := range []string{"curl", "openssl"} { // the README's
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("%[1]s is not installed; run: sudo apt-get install %[1]s", program)
 		}
 	}
 	controlGroup := fmt.Sprintf("settlehook-test-%d", os.Getpid())

@@ -52,6 +52,7 @@ func TestFromNothingToASettledEvent(t *testing.T) {
 		t.Errorf("restarts of pods (-when all were ready +now):\n%s", diff)
 	}
 	c.rollsOut()
+	c.goes(guide)
 }
 
 // orderOfOnesOwn makes an order at the sandbox's admin port, and sees it settled.
@@ -256,6 +257,15 @@ func (c *cluster) books() []bookedOrder {
 		c.t.Fatal(err)
 	}
 	return orders
+}
+
+// goes deletes everything as the README does; each container ends, and its volumes
+// let go of it.
+func (c *cluster) goes(guide guide) {
+	c.t.Helper()
+	began := time.Now()
+	c.follow("timeout " + fmt.Sprint(patience.Seconds()) + " " + guide.inText("Try it", "kubectl delete"))
+	c.t.Logf("gone after %s", time.Since(began).Round(time.Second))
 }
 
 // shell is a line of a shell of somebody who has the repository and the cluster.

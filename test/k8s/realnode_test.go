@@ -22,6 +22,9 @@ const (
 	realNode = "node-0"
 )
 
+// bridgePlugin gives a pod its network.
+const bridgePlugin = "/usr/lib/cni/bridge"
+
 // newRealCluster starts a cluster with one node that runs containers. Its images
 // are those that are given; nothing is pulled.
 func newRealCluster(t testing.TB, images string) *cluster {
@@ -56,9 +59,9 @@ state = "/run/containerd-state"
   sandbox_image = %q
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = %q
     conf_dir = %q
-`, filepath.Join(dir, "root"), socket, pauseImage, dir))
+`, filepath.Join(dir, "root"), socket, pauseImage, filepath.Dir(bridgePlugin), dir))
 	writeFile(c.t, filepath.Join(dir, "10-pods.conflist"), fmt.Appendf(nil, `{"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
    "ipam": {"type": "host-local", "ranges": [[{"subnet": %q}]], "routes": [{"dst": "0.0.0.0/0"}]}},
