@@ -40,7 +40,22 @@ func newRealCluster(t testing.TB, images string) *cluster {
 	c.startKubelet(c.startContainerd(images))
 	c.startProxy() // it ends when the node's address comes later
 	c.makeVolumes()
+	t.Cleanup(c.explainPods)
 	return c
+}
+
+// explainPods shows what the pods of a failed test said last that are not ready.
+func (c *cluster) explainPods() {
+	if !c.t.Failed() {
+		return
+	}
+	for _, pod := range c.pods("settlehook", nil) {
+		if pod.is("Ready") || pod.Status.Phase == "Succeeded" {
+			continue
+		}
+		said, err := c.try("", "-n", "settlehook", "logs", pod.Metadata.Name, "--tail=20")
+		c.t.Logf("%s said last (%v):\n%s", pod.Metadata.Name, err, said.out)
+	}
 }
 
 // startContainerd starts the container runtime, with those images.
