@@ -85,7 +85,7 @@ buildah:
 # alone: a service that the packages may set up is not used.
 .PHONY: container-runtime
 container-runtime:
-	@{ command -v containerd && command -v runc && test -x /usr/lib/cni/bridge && test -x /bin/busybox; } >/dev/null || { \
+	@{ command -v containerd && command -v runc && command -v iptables && command -v ip && test -x /usr/lib/cni/bridge && test -x /bin/busybox; } >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends containerd runc containernetworking-plugins busybox-static iptables iproute2 >/dev/null; \
 	  else \

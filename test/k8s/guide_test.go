@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // guide is deploy/k8s/README.md. A command that is not in it any more fails the
@@ -65,30 +67,53 @@ func (g guide) command(heading, holds string) string {
 	return ""
 }
 
-// booked is a push in the sandbox's books.
-type booked struct {
-	At         string   `json:"at"`
-	HTTPStatus int      `json:"httpStatus"`
-	Answer     string   `json:"answer"`
-	Error      string   `json:"error"`
-	Mischief   []string `json:"mischief"`
-	Accepted   bool     `json:"accepted"`
+// inText is the command within a sentence that begins with this.
+func (g guide) inText(heading, begins string) string {
+	g.t.Helper()
+	found := regexp.MustCompile("`(" + regexp.QuoteMeta(begins) + "[^`]*)`").FindStringSubmatch(g.section(heading))
+	if found == nil {
+		g.t.Fatalf("no command under %q begins with %q", heading, begins)
+	}
+	return found[1]
 }
 
-// pushesSince reads the pushes after a time out of the sandbox's books.
-func pushesSince(books, since string) (pushes []booked, err error) {
+// bookedOrder is an order in the sandbox's books.
+type bookedOrder struct {
+	ID       string   `json:"orderId"`
+	Merchant string   `json:"merchant"`
+	Accepted bool     `json:"accepted"` // its last state
+	Pushes   []booked `json:"pushes"`
+}
+
+// booked is a push in the sandbox's books.
+type booked struct {
+	At         time.Time `json:"at"`
+	HTTPStatus int       `json:"httpStatus"`
+	Answer     string    `json:"answer"`
+	Error      string    `json:"error"`
+	Mischief   []string  `json:"mischief"`
+	Accepted   bool      `json:"accepted"`
+}
+
+// toBeRefused are the mischiefs that a push is not meant to survive, or is not even
+// sent with; any other is meant to be answered success.
+var toBeRefused = []string{"push-missing", "push-none", "push-forged", "push-collision"}
+
+// refused reports whether a push was not taken that should have been.
+func (b booked) refused() bool {
+	return !b.Accepted && !slices.ContainsFunc(b.Mischief, func(m string) bool { return slices.Contains(toBeRefused, m) })
+}
+
+// readBooks reads the sandbox's books, one order a line.
+func readBooks(books string) (orders []bookedOrder, err error) {
 	for line := range strings.Lines(books) {
-		var order struct{ Pushes []booked }
+		var order bookedOrder
 		if err := json.Unmarshal([]byte(line), &order); err != nil {
 			return nil, err
 		}
-		for _, p := range order.Pushes {
-			if p.At > since {
-				pushes = append(pushes, p)
-			}
-		}
+		orders = append(orders, order)
 	}
-	return pushes, nil
+	return orders, nil
 }
 
 // fieldOf is a field of a JSON object, by its path.

@@ -3,16 +3,23 @@
 package k8s
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
 )
 
@@ -31,35 +38,65 @@ func TestFromNothingToASettledEvent(t *testing.T) {
 	began := time.Now()
 	c.follow(guide.command("Try it", "overlays/dev/up.sh"))
 	t.Logf("everything runs after %s", time.Since(began).Round(time.Second))
+	up := c.restarts()
 	c.until("a settled event", guide.block("Try it", "sub 'payments.v1.settled.>'"), `"type":"settlehook.payment.settled.v1"`)
 	t.Logf("settled after %s", time.Since(began).Round(time.Second))
 	c.until("the worker's line", guide.command("Try it", `grep '"outcome":"settled"'`), `"msg":"callback decided"`)
 	c.orderOfOnesOwn(guide)
 
-	c.follow(guide.command("Look", "get deploy,hpa"))
-	if found := c.follow(guide.block("Look", "cronjob/settlehook-doctor")); strings.Contains(found, "fail:") || !strings.Contains(found, "within 2s of nats-0, nats-1, nats-2") {
-		t.Errorf("the doctor says:\n%s", found)
-	}
+	c.look(guide)
 	c.restricted()
 	c.followsSecrets()
+	// Probes passed all the while: nothing was restarted or replaced.
+	if diff := cmp.Diff(up, c.restarts()); diff != "" {
+		t.Errorf("restarts of pods (-when all were ready +now):\n%s", diff)
+	}
 	c.rollsOut()
+	c.goes(guide)
 }
 
 // orderOfOnesOwn makes an order at the sandbox's admin port, and sees it settled.
 func (c *cluster) orderOfOnesOwn(guide guide) {
 	c.t.Helper()
-	forward := strings.TrimSuffix(guide.command("Try it", "port-forward deploy/sandbox"), "&")
-	books := guide.command("Try it", "/books")
-	start(c.t, c.shell("exec "+forward), func() bool {
-		out, err := c.shell(books).Output()
-		return err == nil && len(out) > 0
-	})
+	c.forward(guide.command("Try it", "port-forward deploy/sandbox"), guide.command("Try it", "/books"))
 	made := c.follow(guide.command("Try it", "/orders"))
 	id := regexp.MustCompile(`"orderId":"([^"]+)"`).FindStringSubmatch(made)
 	if id == nil {
 		c.t.Fatalf("no order was made: %s", made)
 	}
 	c.until("the order of one's own", fmt.Sprintf("%s | grep %s", guide.command("Try it", `grep '"outcome":"settled"'`), id[1]), `"verdict":"emit"`)
+}
+
+// look looks at everything as the README does.
+func (c *cluster) look(guide guide) {
+	c.t.Helper()
+	c.follow(guide.command("Look", "get deploy,hpa"))
+	c.follow(guide.command("Look", "logs -l"))
+	c.forward(guide.command("Look", "settlehook-sweeper 9090"), "curl -sf 127.0.0.1:9090/readyz")
+	report := c.follow(guide.command("Look", "stream report"))
+	for _, name := range []string{stream.Callbacks, stream.Payments, stream.Orders} {
+		if !strings.Contains(report, name) {
+			c.t.Errorf("the report does not have %s:\n%s", name, report)
+		}
+	}
+	if found := c.follow(guide.block("Look", "cronjob/settlehook-doctor")); strings.Contains(found, "fail:") || !strings.Contains(found, "within 2s of nats-0, nats-1, nats-2") {
+		c.t.Errorf("the doctor says:\n%s", found)
+	}
+	forward, review, _ := strings.Cut(guide.block("Look", "settlehook review ls"), "\n")
+	c.forward(forward, "exec 3<>/dev/tcp/127.0.0.1/4222 && head -c 4 <&3")
+	c.follow("set -e; " + review)
+}
+
+// forward keeps a port forwarded, from the moment on when a command prints
+// something that comes through it. That the README has it in the background is
+// left to [start].
+func (c *cluster) forward(command, prints string) {
+	c.t.Helper()
+	command, _, _ = strings.Cut(command, " &")
+	start(c.t, c.shell("exec "+command), func() bool {
+		out, err := c.shell(prints).Output()
+		return err == nil && len(out) > 0
+	})
 }
 
 // restricted looks at the processes of our containers: nobody's user, no
@@ -100,7 +137,6 @@ func (c *cluster) restricted() {
 // by programs that go on running.
 func (c *cluster) followsSecrets() {
 	c.t.Helper()
-	before := c.restarts()
 	c.follow(`set -e; cd "$(mktemp -d)"
 for file in merchants.yaml m1001.key m1002.key; do
   kubectl -n settlehook get secret settlehook-merchants -o go-template="{{index .data \"$file\"}}" | base64 -d >"$file"
@@ -109,46 +145,127 @@ printf 'a key of later' >later.key
 sed -i 's|      - {id: dev, secretFile: m1001.key}|      - {id: later, secretFile: later.key}\n&|' merchants.yaml
 kubectl -n settlehook create secret generic settlehook-merchants --from-file=merchants.yaml --from-file=m1001.key --from-file=m1002.key --from-file=later.key \
   --dry-run=client -o yaml | kubectl -n settlehook replace -f -`)
-	for _, component := range []string{"receiver", "worker", "sweeper"} {
-		c.until("the new merchants file in the "+component,
-			"kubectl -n settlehook logs -l app.kubernetes.io/component="+component+" --tail=-1", "the merchants file was read again")
-	}
-	if after := c.restarts(); after != before {
-		c.t.Errorf("something restarted: %s, before: %s", after, before)
+	for pod := range c.restarts() {
+		if !strings.HasPrefix(pod, "settlehook-") {
+			continue // another project's, and the sandbox, which has its keys from the start
+		}
+		c.until("the new merchants file in "+pod, "kubectl -n settlehook logs "+pod, "the merchants file was read again")
 	}
 }
 
-func (c *cluster) restarts() string {
+// restarts are those of all pods that are meant to stay.
+func (c *cluster) restarts() map[string]int {
 	c.t.Helper()
-	return c.kubectl("-n", "settlehook", "get", "pods", "-o",
-		`jsonpath={range .items[*]}{.metadata.name}={.status.containerStatuses[0].restartCount} {end}`).out
+	found := map[string]int{}
+	out := c.kubectl("-n", "settlehook", "get", "pods", "--selector", "!batch.kubernetes.io/job-name", "-o",
+		`jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].restartCount}{"\n"}{end}`).out
+	for line := range strings.Lines(out) {
+		pod, count, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			c.t.Fatalf("%s has no restarts: %v", pod, err)
+		}
+		found[pod] = n
+	}
+	return found
 }
 
 // rollsOut replaces the receivers while the sandbox pushes to their Service, and
 // reads in its books that none of what it had to push was refused or cut off.
 func (c *cluster) rollsOut() {
 	c.t.Helper()
-	since := time.Now().UTC().Format(time.RFC3339Nano)
+	since := time.Now()
+	stop := c.load()
 	for range 2 {
 		c.kubectl("-n", "settlehook", "rollout", "restart", "deployment/settlehook-receiver")
 		c.kubectl("-n", "settlehook", "rollout", "status", "deployment/settlehook-receiver", "--timeout", patience.String())
 	}
-	pushes, err := pushesSince(c.follow("curl -sf 127.0.0.1:8889/books"), since)
+	least := stop()
+	pushes, success := 0, 0
+	for _, order := range c.books() {
+		for _, p := range order.Pushes {
+			if p.At.Before(since) {
+				continue
+			}
+			pushes++
+			if p.Accepted {
+				success++
+			} else if p.refused() {
+				c.t.Errorf("while receivers were replaced, a push of %s at %s had %d %s %s", order.ID, p.At, p.HTTPStatus, p.Answer, p.Error)
+			}
+		}
+	}
+	if success < least {
+		c.t.Errorf("%d pushes were answered success, and %d were asked for", success, least)
+	}
+	c.t.Logf("%d pushes while receivers were replaced, %d answered success, the others wrong on purpose", pushes, success)
+}
+
+// loadPeriod is the time between two pushes of [cluster.load]: fifty times
+// what the sandbox pushes by itself.
+const loadPeriod = 20 * time.Millisecond
+
+// load has the sandbox push what it pushed before again and again, until it is
+// stopped; that returns how many pushes it was.
+func (c *cluster) load() (stop func() (pushes int)) {
+	c.t.Helper()
+	var accepted []bookedOrder
+	for _, order := range c.books() {
+		if order.Accepted {
+			accepted = append(accepted, order)
+		}
+	}
+	if len(accepted) == 0 {
+		c.t.Fatal("nothing was pushed yet")
+	}
+	ctx, cancel := context.WithCancel(c.t.Context())
+	var made sync.WaitGroup
+	pushed := 0
+	made.Go(func() {
+		tick := time.NewTicker(loadPeriod)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			order := accepted[pushed%len(accepted)]
+			pushed++
+			made.Go(func() { c.pushAgain(order) })
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+			}
+		}
+	})
+	return func() int { cancel(); made.Wait(); return pushed }
+}
+
+// pushAgain has the sandbox push an order's state; its books say with what answer.
+func (c *cluster) pushAgain(order bookedOrder) {
+	res, err := http.Post("http://127.0.0.1:8889/orders/"+order.ID+"/push?merchant="+order.Merchant, "", nil)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		c.t.Errorf("the sandbox does not push %s: %s", order.ID, res.Status)
+	}
+}
+
+func (c *cluster) books() []bookedOrder {
+	c.t.Helper()
+	orders, err := readBooks(c.follow("curl -sf 127.0.0.1:8889/books"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	success := 0
-	for _, p := range pushes {
-		if p.Accepted {
-			success++
-		} else if len(p.Mischief) == 0 {
-			c.t.Errorf("while receivers were replaced, a push had %d %s %s", p.HTTPStatus, p.Answer, p.Error)
-		}
-	}
-	if success == 0 {
-		c.t.Error("nothing was pushed while receivers were replaced")
-	}
-	c.t.Logf("%d pushes while receivers were replaced, %d answered success, the others wrong on purpose", len(pushes), success)
+	return orders
+}
+
+// goes deletes everything as the README does; each container ends, and its volumes
+// let go of it.
+func (c *cluster) goes(guide guide) {
+	c.t.Helper()
+	began := time.Now()
+	c.follow("timeout " + fmt.Sprint(patience.Seconds()) + " " + guide.inText("Try it", "kubectl delete"))
+	c.t.Logf("gone after %s", time.Since(began).Round(time.Second))
 }
 
 // shell is a line of a shell of somebody who has the repository and the cluster.
@@ -157,7 +274,7 @@ func (c *cluster) shell(script string) *exec.Cmd {
 	cmd.Dir = testserver.Root()
 	cmd.Env = []string{
 		"KUBECONFIG=" + c.kubeconfig, "HOME=" + c.ca.dir,
-		"PATH=" + filepath.Dir(tool(c.t, "kubectl")) + ":" + os.Getenv("PATH"),
+		"PATH=" + programs + ":" + filepath.Dir(tool(c.t, "kubectl")) + ":" + os.Getenv("PATH"),
 	}
 	return cmd
 }

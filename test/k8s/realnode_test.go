@@ -22,6 +22,9 @@ const (
 	realNode = "node-0"
 )
 
+// bridgePlugin gives a pod its network.
+const bridgePlugin = "/usr/lib/cni/bridge"
+
 // newRealCluster starts a cluster with one node that runs containers. Its images
 // are those that are given; nothing is pulled.
 func newRealCluster(t testing.TB, images string) *cluster {
@@ -37,7 +40,22 @@ func newRealCluster(t testing.TB, images string) *cluster {
 	c.startKubelet(c.startContainerd(images))
 	c.startProxy() // it ends when the node's address comes later
 	c.makeVolumes()
+	t.Cleanup(c.explainPods)
 	return c
+}
+
+// explainPods shows what the pods of a failed test said last that are not ready.
+func (c *cluster) explainPods() {
+	if !c.t.Failed() {
+		return
+	}
+	for _, pod := range c.pods("settlehook", nil) {
+		if pod.is("Ready") || pod.Status.Phase == "Succeeded" {
+			continue
+		}
+		said, err := c.try("", "-n", "settlehook", "logs", pod.Metadata.Name, "--tail=20")
+		c.t.Logf("%s said last (%v):\n%s", pod.Metadata.Name, err, said.out)
+	}
 }
 
 // startContainerd starts the container runtime, with those images.
@@ -50,13 +68,15 @@ root = %q
 state = "/run/containerd-state"
 [grpc]
   address = %q
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/run/containerd-opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = %q
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = %q
     conf_dir = %q
-`, filepath.Join(dir, "root"), socket, pauseImage, dir))
+`, filepath.Join(dir, "root"), socket, pauseImage, filepath.Dir(bridgePlugin), dir))
 	writeFile(c.t, filepath.Join(dir, "10-pods.conflist"), fmt.Appendf(nil, `{"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
    "ipam": {"type": "host-local", "ranges": [[{"subnet": %q}]], "routes": [{"dst": "0.0.0.0/0"}]}},
@@ -98,6 +118,7 @@ enforceNodeAllocatable: [none]
 containerRuntimeEndpoint: unix://%s
 clusterDNS: [%s]
 clusterDomain: cluster.local
+volumePluginDir: /run/kubelet-plugins
 syncFrequency: 5s # a changed Secret, which a minute is usual for
 configMapAndSecretChangeDetectionStrategy: Watch
 imageGCHighThresholdPercent: 100 # what it throws away can't be pulled again
@@ -107,7 +128,7 @@ authentication: {anonymous: {enabled: false}, x509: {clientCAFile: %q}}
 authorization: {mode: AlwaysAllow} # of those that have a certificate
 tlsCertFile: %q
 tlsPrivateKeyFile: %q
-`, controlGroup, containerd, nodeIP, c.ca.file, serving.cert, serving.key))
+`, os.Getenv(isolated), containerd, nodeIP, c.ca.file, serving.cert, serving.key))
 	start(c.t, exec.Command(tool(c.t, "kubelet"), "--config", filepath.Join(dir, "config.yaml"),
 		"--kubeconfig", c.configFor(c.ca.issue(c.t, "system:node:"+realNode, "system:nodes")),
 		// Among the mounts that go with the namespace: it mounts more below.
