@@ -37,7 +37,7 @@ func consumers(ctx context.Context, v *visit) ([]Finding, error) {
 	}
 	var found []Finding
 	var sweeping []*jetstream.ConsumerInfo
-	var waiting uint64
+	var waiting, through uint64
 	declared := declare(merchants, v.o.Settings)
 	for _, want := range declared {
 		info := infos[place{want.stream, want.config.Durable}]
@@ -51,6 +51,7 @@ func consumers(ctx context.Context, v *visit) ([]Finding, error) {
 		}
 		problems := standing(want, info)
 		if want.stream == stream.Callbacks {
+			through += info.AckFloor.Consumer
 			waiting += info.NumPending + uint64(info.NumAckPending)
 			if len(problems) == 0 {
 				if problems, err = v.worked(ctx, want, info); err != nil {
@@ -62,12 +63,27 @@ func consumers(ctx context.Context, v *visit) ([]Finding, error) {
 		}
 		found = append(found, problems...)
 	}
+	if f, lost := v.ledgerLost(ctx, through); lost {
+		found = append(found, f)
+	}
 	found = append(found, v.swept(sweeping)...)
 	found = append(found, orphans(infos, merchants)...)
 	if len(found) > 0 {
 		return found, nil
 	}
 	return []Finding{ok("%d consumers as declared; %d callbacks in work or waiting", len(declared), waiting)}, nil
+}
+
+// ledgerLost tells a ledger whose files were lost from one that has just begun: a
+// cluster makes a stream that it knows anew, and empty. through is how many
+// callbacks are behind the workers.
+func (v *visit) ledgerLost(ctx context.Context, through uint64) (f Finding, lost bool) {
+	ledger, err := v.stream(ctx, stream.Payments)
+	if err != nil || ledger.State.LastSeq > 0 || through == 0 {
+		return Finding{}, false // the check of the streams says why
+	}
+	return fail("stop the workers and restore "+stream.Payments+" (deploy/k8s/README.md); if none of these callbacks moved money, all is well",
+		"the ledger has never had an event, but %d callbacks are through: it was lost, and what they settled is told again", through), true
 }
 
 // declare are the consumers that the merchants need.

@@ -136,6 +136,10 @@ func natsFaults() []fault {
 			name: "INSTALLATION was changed", plant: func(s *site) { s.tell("before") },
 			want: []finding{{"installation", fails, "INSTALLATION is test, but the ledger's last event is of before", "set INSTALLATION=before"}},
 		},
+		{
+			name: "the ledger's files were lost", plant: func(s *site) { s.push("A1", 10); s.finish() },
+			want: []finding{{"consumers", fails, "the ledger has never had an event, but 1 callbacks are through", "restore PAYMENTS"}},
+		},
 	}
 }
 
@@ -321,6 +325,16 @@ func (s *site) hold() {
 	s.t.Cleanup(messages.Stop)
 	_, err = messages.Next()
 	must(s.t, err)
+}
+
+// finish takes one callback to its end, as a worker does.
+func (s *site) finish() {
+	s.t.Helper()
+	c, err := s.admin().Consumer(s.t.Context(), stream.Callbacks, "reconciler-m1001")
+	must(s.t, err)
+	m, err := c.Next()
+	must(s.t, err)
+	must(s.t, m.DoubleAck(s.t.Context()))
 }
 
 // fill pushes until CALLBACKS is that full.
