@@ -176,7 +176,7 @@ func (c *cluster) rollsOut() {
 	c.t.Helper()
 	since := time.Now()
 	stop := c.load()
-	for range 2 {
+	for range 3 {
 		c.kubectl("-n", "settlehook", "rollout", "restart", "deployment/settlehook-receiver")
 		c.kubectl("-n", "settlehook", "rollout", "status", "deployment/settlehook-receiver", "--timeout", patience.String())
 	}
@@ -201,9 +201,9 @@ func (c *cluster) rollsOut() {
 	c.t.Logf("%d pushes while receivers were replaced, %d answered success, the others wrong on purpose", pushes, success)
 }
 
-// loadPeriod is the time between two pushes of [cluster.load]: fifty times
+// loadPeriod is the time between two pushes of [cluster.load]: a hundred times
 // what the sandbox pushes by itself.
-const loadPeriod = 20 * time.Millisecond
+const loadPeriod = 10 * time.Millisecond
 
 // load has the sandbox push what it pushed before again and again, until it is
 // stopped; that returns how many pushes it was.
