@@ -46,11 +46,9 @@ func TestFromNothingToASettledEvent(t *testing.T) {
 
 	c.look(guide)
 	c.restricted()
+	c.stayedUp(up)
 	c.followsSecrets()
-	// Probes passed all the while: nothing was restarted or replaced.
-	if diff := cmp.Diff(up, c.restarts()); diff != "" {
-		t.Errorf("restarts of pods (-when all were ready +now):\n%s", diff)
-	}
+	c.stayedUp(up)
 	c.rollsOut()
 	c.goes(guide)
 }
@@ -150,6 +148,15 @@ kubectl -n settlehook create secret generic settlehook-merchants --from-file=mer
 			continue // another project's, and the sandbox, which has its keys from the start
 		}
 		c.until("the new merchants file in "+pod, "kubectl -n settlehook logs "+pod, "the merchants file was read again")
+	}
+}
+
+// stayedUp: since those were all restarts, probes passed, and nothing was restarted
+// or replaced.
+func (c *cluster) stayedUp(restarts map[string]int) {
+	c.t.Helper()
+	if diff := cmp.Diff(restarts, c.restarts()); diff != "" {
+		c.t.Fatalf("restarts of pods (-when everything ran +now):\n%s", diff)
 	}
 }
 
