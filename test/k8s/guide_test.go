@@ -4,7 +4,6 @@ package k8s
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,17 +113,4 @@ func readBooks(books string) (orders []bookedOrder, err error) {
 		orders = append(orders, order)
 	}
 	return orders, nil
-}
-
-// fieldOf is a field of a JSON object, by its path.
-func fieldOf(text []byte, path string) string {
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return err.Error()
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		object, _ := value.(map[string]any)
-		value = object[name]
-	}
-	return fmt.Sprint(value)
 }
