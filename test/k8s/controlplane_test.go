@@ -19,6 +19,7 @@ type cluster struct {
 	ca         *authority
 	kubeconfig string // of an administrator
 	api        *http.Client
+	tree       string // in which the guide's commands run; the repository, if empty
 }
 
 // nodes is how many nodes a cluster has, in two zones.

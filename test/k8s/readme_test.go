@@ -3,6 +3,7 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -292,7 +293,7 @@ func (c *cluster) goes(guide guide) {
 // shell is a line of a shell of somebody who has the repository and the cluster.
 func (c *cluster) shell(script string) *exec.Cmd {
 	cmd := exec.Command("bash", "-c", script)
-	cmd.Dir = testserver.Root()
+	cmd.Dir = cmp.Or(c.tree, testserver.Root())
 	cmd.Env = []string{
 		"KUBECONFIG=" + c.kubeconfig, "HOME=" + c.ca.dir,
 		"PATH=" + programs + ":" + filepath.Dir(tool(c.t, "kubectl")) + ":" + os.Getenv("PATH"),
