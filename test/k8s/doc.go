@@ -18,7 +18,7 @@
 //   - combinations, score: what every combination of them holds to.
 //   - overlay with accounts, drain, upgrade: what happens to one in a cluster.
 //   - scaling with installation, workers: KEDA on a real backlog.
-//   - readme, scalingnode with guide, operator: what the README has a
+//   - readme, scalingnode, restore with guide, operator: what the README has a
 //     newcomer and an operator do, on a real node, which realnode, images and
 //     namespaces make.
 //   - trace with installation, collector: a callback's trace, as it comes out of
