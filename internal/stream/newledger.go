@@ -48,8 +48,8 @@ func lastSequence(ctx context.Context, js jetstream.JetStream, name string) (int
 
 // NewLedger begins an empty ledger where [Setup] refuses to, because there is no
 // backup to restore. What is looked at again is told again, under the same event
-// ids; all that is kept is, once the durables of CALLBACKS and ORDERS are made
-// anew. What downstream was told of anything older is forgotten.
+// ids; all that is kept is, once the durables of CALLBACKS and ORDERS are set
+// back. What downstream was told of anything older is forgotten.
 func NewLedger(ctx context.Context, js jetstream.JetStream, t config.Topology) error {
 	for _, c := range Declare(t) {
 		if c.Name == Payments {

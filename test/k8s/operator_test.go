@@ -7,30 +7,50 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
-// quietly deploys the dev overlay as the README does, with a sandbox that does only
-// what the gateway's document says: what a test then sees is settlehook's doing.
-// traffic is in orders a second; 0 leaves it to the test. From then on the commands
-// of the guide run in a copy of the repository's manifests.
-func (c *cluster) quietly(guide guide, traffic int) {
+// quietly deploys the dev overlay as the README does, in a copy in which the sandbox
+// makes no orders by itself, and does only what the gateway's document says: what a
+// test then sees is settlehook's doing. Settings are lines for its config.env. The
+// commands of the guide run in the copy from then on.
+func (c *cluster) quietly(guide guide, settings ...string) {
 	c.t.Helper()
 	deploy := copyOfDeploy(c.t)
 	c.tree = filepath.Dir(deploy)
-	file := filepath.Join(deploy, "k8s", "components", "sandbox", "sandbox.yaml")
+	c.rewrite("deploy/k8s/components/sandbox/sandbox.yaml", regexp.MustCompile(`(?m)^( *)- --traffic=1$`), "$1- --traffic=0\n$1- --calm")
+	for _, setting := range settings {
+		name, _, _ := strings.Cut(setting, "=")
+		c.rewrite("deploy/k8s/overlays/dev/config.env", regexp.MustCompile(`(?m)^`+name+`=.*$`), setting)
+	}
+	c.follow(guide.command("Try it", "overlays/dev/up.sh"))
+	c.forward(guide.command("Try it", "port-forward deploy/sandbox"), "curl -sf -o /dev/null -w up 127.0.0.1:8889/books")
+}
+
+// rewrite changes a file of the copy.
+func (c *cluster) rewrite(name string, what *regexp.Regexp, into string) {
+	c.t.Helper()
+	file := filepath.Join(c.tree, name)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	const hostile = "- --traffic=1\n"
-	before, after, found := strings.Cut(string(text), hostile)
-	if !found {
-		c.t.Fatalf("%s makes no traffic", file)
+	if !what.Match(text) {
+		c.t.Fatalf("%s has no %s", file, what)
 	}
-	indent := before[strings.LastIndex(before, "\n")+1:]
-	writeFile(c.t, file, fmt.Appendf(nil, "%s- --traffic=%d\n%s- --calm\n%s", before, traffic, indent, after))
-	c.follow(guide.command("Try it", "overlays/dev/up.sh"))
+	writeFile(c.t, file, what.ReplaceAll(text, []byte(into)))
+}
+
+// order makes orders of a merchant at the sandbox, as the README makes one: one
+// after another on one connection.
+func (c *cluster) order(guide guide, merchant string, count int) {
+	c.t.Helper()
+	one := strings.ReplaceAll(guide.command("Try it", "/orders"), "m1001", merchant)
+	made := c.follow(strings.Replace(one, "/orders", fmt.Sprintf("/orders?[1-%d]", count), 1))
+	if n := strings.Count(made, `"orderId"`); n != count {
+		c.t.Fatalf("%d orders were made, want %d:\n%s", n, count, made)
+	}
 }
 
 // consumerInfo is what nats-server says of a merchant's consumer.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -30,7 +29,7 @@ func TestScalingOnANode(t *testing.T) {
 	c := newRealCluster(t, os.Getenv(imagesVariable))
 	c.startKEDA()
 	guide := readGuide(t)
-	c.quietly(guide, 0)
+	c.quietly(guide)
 	c.follow(filepath.Join(programs, "settlehook") + ` keda --merchants deploy/k8s/overlays/dev/merchants.yaml --monitor nats.settlehook.svc.cluster.local:8222 |
   kubectl -n settlehook apply -f -`)
 	c.kubectl("-n", "settlehook", "patch", "scaledobject", scaled, "--type=merge", "-p", `{"spec": {"pollingInterval": 1, "cooldownPeriod": 5}}`)
@@ -45,11 +44,8 @@ func TestScalingOnANode(t *testing.T) {
 	c.awaitWorkers(0)
 
 	c.follow(guide.command("Scale", "paused-replicas=0"))
-	c.forward(guide.command("Try it", "port-forward deploy/sandbox"), "curl -sf -o /dev/null -w up 127.0.0.1:8889/books")
 	for _, merchant := range merchants {
-		// One after another on one connection.
-		order := strings.ReplaceAll(guide.command("Try it", "/orders"), "m1001", merchant)
-		c.follow(strings.Replace(order, "/orders", fmt.Sprintf("/orders?[1-%d]", backlog), 1))
+		c.order(guide, merchant, backlog)
 	}
 	for _, merchant := range merchants {
 		c.awaitWaiting(merchant, backlog)

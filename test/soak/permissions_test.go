@@ -147,6 +147,7 @@ func TestPermissions(t *testing.T) {
 		x.mayNot("remove PAYMENTS", x.request("$JS.API.STREAM.DELETE.PAYMENTS", ""))
 		x.mayNot("make a stream", x.request("$JS.API.STREAM.CREATE.OTHER", "{}"))
 		x.mayNot("remove a consumer", x.request("$JS.API.CONSUMER.DELETE.CALLBACKS.reconciler-load0", ""))
+		x.mayNot("set a consumer back", x.request("$JS.API.CONSUMER.RESET.CALLBACKS.reconciler-load0", `{"seq":1}`))
 		x.mayNot("move a stream", x.request("$JS.API.STREAM.LEADER.STEPDOWN.PAYMENTS", ""))
 		x.mayNot("store a callback", x.publish("callbacks.v1.collect.load0.ff"))
 		x.mayNot("register an order", x.publish("orders.v1.submitted.collect.load0.X"))
@@ -187,6 +188,7 @@ func TestPermissions(t *testing.T) {
 		x.mayNot("change PAYMENTS", x.request("$JS.API.STREAM.UPDATE.PAYMENTS", "{}"))
 		x.mayNot("register an order", x.publish("orders.v1.submitted.collect.load0.X"))
 		x.mayNot("remove a worker's consumer", x.request("$JS.API.CONSUMER.DELETE.CALLBACKS.reconciler-load0", ""))
+		x.mayNot("set a worker's consumer back", x.request("$JS.API.CONSUMER.RESET.CALLBACKS.reconciler-load0", `{"seq":1}`))
 	})
 	t.Run("setup", func(t *testing.T) {
 		x := r.as(t, "setup")
