@@ -90,7 +90,7 @@ func prepare(t *testing.T, env *testscript.Env) error {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway", "cases", "doctor":
+	case "setup", "gateway", "cases", "doctor", "order":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{
