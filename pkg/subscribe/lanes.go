@@ -166,7 +166,6 @@ func (r *runner) held() []*message {
 // stop gives back what was not begun, and waits for what was. expire ends the
 // handlers' context.
 func (r *runner) stop(expire context.CancelFunc) error {
-	close(r.stopping)
 	finished := make(chan struct{})
 	go func() { r.wg.Wait(); close(finished) }()
 	if within(finished, r.cfg.StopTimeout) {

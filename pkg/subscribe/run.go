@@ -40,13 +40,16 @@ func Run(ctx context.Context, js jetstream.JetStream, cfg Config, h Handler) err
 	// The handlers' context outlives ctx: what is in hand is finished.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	intake, halt := context.WithCancel(ctx)
+	defer halt()
 	r := &runner{
-		cfg: cfg, cons: cons, work: work, stopping: make(chan struct{}), slots: make(chan struct{}, cfg.Parallel),
+		cfg: cfg, cons: cons, work: work, stopping: intake.Done(), slots: make(chan struct{}, cfg.Parallel),
 		lanes: map[string][]*message{}, inHand: map[*message]struct{}{}, log: cfg.Log.With(slog.String("durable", cfg.Durable)),
 		deliver: func(ctx context.Context, raw Raw) error { return cfg.Deliver(ctx, raw, h) },
 	}
 	go r.keepAlive()
-	pulled := r.pull(ctx)
+	pulled := r.pull(intake)
+	halt()
 	stopped := r.stop(cancel)
 	// Acknowledgements and what was given back are still in the client's buffer.
 	flush, done := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
@@ -81,8 +84,8 @@ type runner struct {
 	cons     jetstream.Consumer
 	deliver  func(ctx context.Context, raw Raw) error
 	work     context.Context
-	stopping chan struct{} // closed when nothing more is to be begun
-	slots    chan struct{} // one for each handler that runs
+	stopping <-chan struct{} // closed when nothing more is to be begun
+	slots    chan struct{}   // one for each handler that runs
 	log      *slog.Logger
 
 	mu     sync.Mutex
