@@ -2,6 +2,7 @@ package subscribe_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -107,7 +108,7 @@ func Example_supersession() {
 	)
 	handle := func(_ context.Context, d subscribe.Delivery) error {
 		if d.Event.ID == expired.ID && d.Attempt == 1 {
-			return fmt.Errorf("the database is away") // so it comes again, behind settled
+			return errors.New("the database is away") // so it comes again, behind settled
 		}
 		superseded[d.Event.Data.Common().Supersedes] = true
 		if superseded[d.Event.ID] {
