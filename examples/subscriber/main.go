@@ -3,10 +3,10 @@
 //
 //	go run ./examples/subscriber -nats nats://127.0.0.1:4222 -sandbox
 //
-// Two things make it safe to copy. The durable consumer remembers how far this
-// service has read, and the journal remembers which events are booked: the
-// stream delivers at least once, the event id is the same each time, and what
-// is booked already is only acknowledged.
+// Two things make it safe to copy. The durable consumer of pkg/subscribe remembers
+// how far this service has read, and the journal remembers which events are
+// booked: an event comes at least once, its id is the same each time, and what is
+// booked already is only acknowledged.
 package main
 
 import (
@@ -17,12 +17,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/pkg/events"
+	"github.com/settlehook/settlehook/pkg/subscribe"
 )
 
 func main() {
@@ -54,76 +54,65 @@ func run(ctx context.Context, url, path string, sandbox bool) (err error) {
 	if err != nil {
 		return err
 	}
-	consumer, err := js.CreateOrUpdateConsumer(ctx, "PAYMENTS", jetstream.ConsumerConfig{
-		Durable: "bookkeeping",
-		// The final outcomes; reviews are for people.
-		FilterSubjects: []string{
-			"payments.v1.settled.>", "payments.v1.failed.>", "payments.v1.reversed.>", "payments.v1.expired.>",
-		},
-		AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait:   30 * time.Second,
-		// One at a time keeps the order of the stream even over redeliveries:
-		// a reversed event never comes before its settled one.
-		MaxAckPending: 1,
-	})
-	if err != nil {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	b := &bookkeeper{journal: journal, sandbox: sandbox, stop: stop}
+	if err := subscribe.Run(ctx, js, b.config(), b.handle); err != nil {
 		return err
 	}
-	return consume(ctx, consumer, &bookkeeper{journal: journal, sandbox: sandbox})
-}
-
-func consume(ctx context.Context, c jetstream.Consumer, b *bookkeeper) error {
-	messages, err := c.Messages(jetstream.PullMaxMessages(1),
-		jetstream.WithMessagesErrOnMissingHeartbeat(false)) // a server that is away comes back
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
-		m, err := messages.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := b.handle(m.Data()); err != nil {
-			// Not acknowledged: it comes again once somebody has looked.
-			return fmt.Errorf("%s: %w", m.Subject(), err)
-		}
-		// An acknowledgement that is lost brings the event again, and the
-		// journal knows it.
-		_ = m.Ack()
-	}
+	return b.failed
 }
 
 // bookkeeper turns events into bookings.
 type bookkeeper struct {
 	journal *Journal
 	sandbox bool
+	stop    context.CancelFunc // ends the service
+	failed  error              // why it was ended; nil: it was told to
+}
+
+func (b *bookkeeper) config() subscribe.Config {
+	return subscribe.Config{
+		Durable: "bookkeeping",
+		// The final outcomes; reviews are for people.
+		Filters: []string{
+			"payments.v1.settled.>", "payments.v1.failed.>", "payments.v1.reversed.>", "payments.v1.expired.>",
+		},
+		// One at a time keeps the order of the stream even over redeliveries:
+		// a reversed event never comes before its settled one.
+		InFlight: 1,
+		OnUnknownType: func(_ context.Context, r subscribe.Raw) error {
+			fmt.Println("skipped, of a newer settlehook:", r.Err)
+			return nil
+		},
+		OnUndecodable: func(_ context.Context, r subscribe.Raw) error {
+			return b.giveUp(fmt.Errorf("%s: %w", r.Subject, r.Err)) // breaks the contract
+		},
+	}
+}
+
+// giveUp ends the service. The event at hand is not acknowledged: it comes again
+// once somebody has looked.
+func (b *bookkeeper) giveUp(err error) error {
+	b.failed = err
+	b.stop()
+	return err
 }
 
 // handle returns nil once the event needs nothing more from this service.
-func (b *bookkeeper) handle(body []byte) error {
-	event, err := events.Decode(body)
-	var unknown *events.UnknownTypeError
-	switch {
-	case errors.As(err, &unknown):
-		fmt.Println("skipped, of a newer settlehook:", unknown.Type)
-		return nil
-	case err != nil:
-		return err // breaks the contract: stop and let a person look
-	case !event.Data.Common().LiveMode && !b.sandbox:
-		fmt.Println("skipped, no real money:", event.ID)
+func (b *bookkeeper) handle(_ context.Context, d subscribe.Delivery) error {
+	if !d.Event.Data.Common().LiveMode && !b.sandbox {
+		fmt.Println("skipped, no real money:", d.Event.ID)
 		return nil
 	}
-	switch event.Data.(type) {
+	switch d.Event.Data.(type) {
 	case events.Settled, events.Reversed:
-		return b.book(event)
-	default:
-		// Failed and expired move no money: the order may be released.
-		return nil
+		if err := b.book(d.Event); err != nil {
+			return b.giveUp(err) // the journal has to be opened again
+		}
 	}
+	// Failed and expired move no money: the order may be released.
+	return nil
 }
 
 // book writes the booking unless it is written already. Direction says which
