@@ -22,7 +22,7 @@ func newSurveyor(s *site) *surveyor {
 	cfg.Reconcile.Roles = config.Roles{config.RoleSweep}
 	w, _ := s.startWorker(cfg)
 	return &surveyor{
-		Worker: w, survey: stream.NewSurvey(w.link.js), m: newSurveyMetrics(prometheus.NewRegistry()), failing: map[string]int{},
+		Worker: w, survey: stream.NewSurvey(s.js), m: newSurveyMetrics(prometheus.NewRegistry()), failing: map[string]int{},
 	}
 }
 

@@ -69,8 +69,9 @@ type announced struct {
 	withdrawn int // 0: not
 }
 
-// mostDeliveries is far beyond what any history needs to come to its end.
-const mostDeliveries = 1500
+// mostDeliveries is far beyond what any history needs to come to its end: a turn of
+// 72 hours alone has 289, a look-back 97.
+const mostDeliveries = 5000
 
 // ackWait and the other bounds are the defaults of the settings.
 const (
