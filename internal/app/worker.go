@@ -71,7 +71,7 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		w.link.wait,
 	)
 	if w.cfg.Reconcile.Roles.Has(config.RoleSweep) {
-		w.parts = append(w.parts, w.watchFullness, w.survey, w.watchBalances)
+		w.parts = append(w.parts, w.watchFullness, w.survey, w.watchBalances, w.watchMidnights)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func ParsePeriod(name string) (Period, error) {
 	return Period{name, date(first), date(first.AddDate(0, 1, -1))}, nil
 }
 
+// Day is the period of one day, which is a booking date.
+func Day(date string) Period { return Period{date, date, date} }
+
 // Between is the period of two days, both included; without a last day it is the
 // first alone.
 func Between(from, to string) (Period, error) {

@@ -27,10 +27,11 @@ func SumOf(a events.Amount) Sum {
 	if !known {
 		return Sum{}
 	}
-	return ofDecimal(d)
+	return SumOfDecimal(d)
 }
 
-func ofDecimal(d decimal.Decimal) Sum {
+// SumOfDecimal is a decimal of at most four fraction digits as a sum.
+func SumOfDecimal(d decimal.Decimal) Sum {
 	n := new(big.Int).SetUint64(d.Coef())
 	n.Mul(n, pow10(events.MaxFractionDigits-d.Scale()))
 	if d.IsNeg() {
