@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus subscriber-node ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats redis-server chromium prometheus subscriber-node ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -50,6 +50,11 @@ $(BIN)/toxiproxy-server: tools.mod
 $(BIN)/kustomize: tools.mod
 	@mkdir -p $(BIN)
 	$(GO) build -modfile=tools.mod -o $@ sigs.k8s.io/kustomize/kustomize/v5
+
+# The nats command has a module of its own, for test/k8s too.
+$(BIN)/nats: test/k8s/tools/natscli/go.mod
+	@mkdir -p $(BIN)
+	cd $(<D) && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/$@ github.com/nats-io/natscli/nats
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server
