@@ -30,6 +30,7 @@ type cli struct {
 	Order      orderCmd      `cmd:"" help:"Tell what became of an order: everything that is known of it."`
 	Export     exportCmd     `cmd:"" help:"Write the ledger for finance: a line for each event, and control totals."`
 	Close      closeCmd      `cmd:"" help:"Close a booking period: from then on it is exported as the same bytes."`
+	Tail       tailCmd       `cmd:"" help:"Follow live what arrives and what leaves."`
 	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
 	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
@@ -93,7 +94,7 @@ func report(err error, io streams) int {
 	if errors.Is(err, errRefused) {
 		return app.ExitFailed // the command has said why
 	}
-	app.PrintError(io.err, "settlehook", err)
+	app.PrintError(io.err, "settlehook", advised(err))
 	var usage usageError
 	if errors.As(err, &usage) || len(config.Faults(err)) > 0 {
 		return app.ExitUsage
