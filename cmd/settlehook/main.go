@@ -37,6 +37,7 @@ type cli struct {
 	Health     healthCmd     `cmd:"" help:"Ask a running program whether it takes work; for health checks."`
 	Gateway    gatewayCmd    `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
 	Keda       kedaCmd       `cmd:"" help:"Write the KEDA ScaledObject that scales the workers on waiting callbacks."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -75,6 +76,10 @@ func run(args []string, io streams) int {
 	if err != nil {
 		app.PrintError(io.err, "settlehook", err)
 		return app.ExitFailed
+	}
+	completes(parser, func(code int) { exited = code })
+	if exited >= 0 {
+		return exited
 	}
 	ctx, err := parser.Parse(args)
 	if exited >= 0 {

@@ -15,8 +15,8 @@ import (
 // tailCmd follows what arrives and what leaves.
 type tailCmd struct {
 	Merchant   merchantName  `placeholder:"ID" help:"Of this merchant."`
-	Flow       flowName      `placeholder:"FLOW" help:"Of this flow: collect or pay."`
-	Outcome    []outcomeName `placeholder:"NAME" help:"Events of this outcome alone: settled, failed, reversed, expired, review or resolved; several with commas."`
+	Flow       flowName      `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
+	Outcome    []outcomeName `predictor:"outcome" placeholder:"NAME" help:"Events of this outcome alone: settled, failed, reversed, expired, review or resolved; several with commas."`
 	Order      string        `placeholder:"ID" help:"Of this order."`
 	EventsOnly bool          `help:"Events alone: no callbacks, nothing parked or refused."`
 	Since      moment        `placeholder:"TIME" help:"Begin in the past: 2026-05-01, 2026-05-01T10:00:00Z, or how long ago (90m, 2d)."`
