@@ -63,16 +63,8 @@ func (e usageError) Unwrap() error { return e.error }
 // run runs one command and returns the exit code: 0 done, 1 failed or refused,
 // 2 wrong usage or configuration.
 func run(args []string, io streams) int {
-	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("settlehook"),
-		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md."),
-		kong.Vars{"version": version},
-		kong.Writers(io.out, io.err),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Bind(io),
-	)
+	parser, err := newParser(io, func(code int) { exited = code })
 	if err != nil {
 		app.PrintError(io.err, "settlehook", err)
 		return app.ExitFailed
@@ -90,6 +82,19 @@ func run(args []string, io streams) int {
 		return app.ExitUsage
 	}
 	return report(ctx.Run(), io)
+}
+
+// newParser reads the command line. exit is called where there is nothing to run.
+func newParser(io streams, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("settlehook"),
+		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md. "+
+			"Exit codes: 0 done, 1 failed or refused, 2 wrong call or configuration (docs/operations.md)."),
+		kong.Vars{"version": version},
+		kong.Writers(io.out, io.err),
+		kong.Exit(exit),
+		kong.Bind(io),
+	)
 }
 
 func report(err error, io streams) int {
