@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus node ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats redis-server chromium prometheus subscriber-node ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -50,6 +50,11 @@ $(BIN)/toxiproxy-server: tools.mod
 $(BIN)/kustomize: tools.mod
 	@mkdir -p $(BIN)
 	$(GO) build -modfile=tools.mod -o $@ sigs.k8s.io/kustomize/kustomize/v5
+
+# The nats command has a module of its own, for test/k8s too.
+$(BIN)/nats: test/k8s/tools/natscli/go.mod
+	@mkdir -p $(BIN)
+	cd $(<D) && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/$@ github.com/nats-io/natscli/nats
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server
@@ -80,6 +85,16 @@ node:
 	  else \
 	    echo "node and npm are not installed; run: sudo apt-get install nodejs npm"; exit 1; \
 	  fi; }
+
+# The packages of examples/subscriber-node lie beside the tree, for its tests:
+# node_modules in it would be searched by everything that walks it.
+NODE_EXAMPLE := .cache/subscriber-node
+.PHONY: subscriber-node
+subscriber-node: $(NODE_EXAMPLE)/installed
+
+$(NODE_EXAMPLE)/installed: examples/subscriber-node/package-lock.json | node
+	@mkdir -p $(@D) && cp examples/subscriber-node/package.json examples/subscriber-node/package-lock.json examples/subscriber-node/.npmrc $(@D)/
+	@cd $(@D) && npm ci --silent --no-audit --no-fund && touch $(@F)
 
 # The image is built by buildah, from the system's packages as well.
 .PHONY: buildah

@@ -37,7 +37,7 @@ func files(t *testing.T, suffix string) []string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"data", "bin", "testdata"}, d.Name())):
+		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"data", "bin", "testdata", "node_modules"}, d.Name())):
 			return filepath.SkipDir
 		case !d.IsDir() && strings.HasSuffix(path, suffix):
 			relative, err := filepath.Rel(root, path)

@@ -20,7 +20,7 @@ import (
 type exportCmd struct {
 	dates
 	Merchant merchantName  `placeholder:"ID" help:"Of this merchant; of all by default."`
-	Flow     flowName      `placeholder:"FLOW" help:"Of this flow: collect or pay."`
+	Flow     flowName      `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
 	Outcome  []string      `placeholder:"NAME" enum:"settled,failed,reversed,expired,review,resolved" help:"Of this outcome: settled, failed, reversed, expired, review or resolved; several by a comma. All by default."`
 	Format   export.Format `default:"csv" enum:"csv,xlsx,jsonl" help:"csv, xlsx or jsonl (${default})."`
 	Out      string        `placeholder:"FILE" help:"Write to this file, and the control totals to FILE.totals.<format>; a workbook holds both. Standard output by default."`

@@ -21,7 +21,10 @@ type healthCmd struct {
 func (healthCmd) Help() string {
 	return `Asks a receiver, a worker or settlehook up whether it takes work, and prints what it says.
 Exit code 0 if it does, 1 if not. The image, which has no shell and no curl, uses it as
-its health check.`
+its health check.
+
+    settlehook health
+    settlehook health --url http://settlehook-worker:9090/readyz`
 }
 
 // mostSaid bounds what is shown of an answer, in bytes.

@@ -26,7 +26,9 @@ func (kedaCmd) Help() string {
 	return `Writes the ScaledObject that scales the Deployment settlehook-worker on the callbacks that wait,
 from none to as many workers as the merchants' query rates can use. Keys are not read, and
 nothing is connected to. Run 'settlehook setup' with the same merchants before it is applied:
-KEDA can't read a consumer that is not there.`
+KEDA can't read a consumer that is not there.
+
+    settlehook keda --merchants merchants.yaml --monitor nats.settlehook:8222 >scaledobject.yaml`
 }
 
 // Run writes the ScaledObject to standard output.

@@ -31,12 +31,14 @@ type cli struct {
 	Export     exportCmd     `cmd:"" help:"Write the ledger for finance: a line for each event, and control totals."`
 	Close      closeCmd      `cmd:"" help:"Close a booking period: from then on it is exported as the same bytes."`
 	Statement  statementCmd  `cmd:"" help:"Hold a period against the gateway, and sort what differs."`
+	Tail       tailCmd       `cmd:"" help:"Follow live what arrives and what leaves."`
 	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
 	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
 	Health     healthCmd     `cmd:"" help:"Ask a running program whether it takes work; for health checks."`
 	Gateway    gatewayCmd    `cmd:"" help:"Call the gateway's API as a merchant: create orders, ask for orders and the balance."`
 	Keda       kedaCmd       `cmd:"" help:"Write the KEDA ScaledObject that scales the workers on waiting callbacks."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -62,19 +64,15 @@ func (e usageError) Unwrap() error { return e.error }
 // run runs one command and returns the exit code: 0 done, 1 failed or refused,
 // 2 wrong usage or configuration.
 func run(args []string, io streams) int {
-	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("settlehook"),
-		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md."),
-		kong.Vars{"version": version},
-		kong.Writers(io.out, io.err),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Bind(io),
-	)
+	parser, err := newParser(io, func(code int) { exited = code })
 	if err != nil {
 		app.PrintError(io.err, "settlehook", err)
 		return app.ExitFailed
+	}
+	completes(parser, func(code int) { exited = code })
+	if exited >= 0 {
+		return exited
 	}
 	ctx, err := parser.Parse(args)
 	if exited >= 0 {
@@ -87,6 +85,19 @@ func run(args []string, io streams) int {
 	return report(ctx.Run(), io)
 }
 
+// newParser reads the command line. exit is called where there is nothing to run.
+func newParser(io streams, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("settlehook"),
+		kong.Description("Turns payment-gateway callbacks into settlement events. Settings are environment variables, see docs/configuration.md. "+
+			"Exit codes: 0 done, 1 failed or refused, 2 wrong call or configuration (docs/operations.md)."),
+		kong.Vars{"version": version},
+		kong.Writers(io.out, io.err),
+		kong.Exit(exit),
+		kong.Bind(io),
+	)
+}
+
 func report(err error, io streams) int {
 	if err == nil {
 		return app.ExitOK
@@ -94,7 +105,7 @@ func report(err error, io streams) int {
 	if errors.Is(err, errRefused) {
 		return app.ExitFailed // the command has said why
 	}
-	app.PrintError(io.err, "settlehook", err)
+	app.PrintError(io.err, "settlehook", advised(err))
 	var usage usageError
 	if errors.As(err, &usage) || len(config.Faults(err)) > 0 {
 		return app.ExitUsage

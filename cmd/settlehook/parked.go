@@ -32,7 +32,7 @@ NATS_URL and what belongs to it are environment variables (docs/configuration.md
 // parkedFilter are the flags that choose parked callbacks.
 type parkedFilter struct {
 	Merchant merchantName `placeholder:"ID" help:"Of this merchant."`
-	Flow     flowName     `placeholder:"FLOW" help:"Of this flow: collect or pay."`
+	Flow     flowName     `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
 	Reason   string       `placeholder:"NAME" help:"Parked for this cause: expired, unreadable, unfit, merchant_removed, panic."`
 	Order    string       `placeholder:"ID" help:"Of this order."`
 	period

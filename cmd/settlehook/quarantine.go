@@ -33,7 +33,7 @@ NATS_URL and, to redrive, MERCHANTS_FILE are environment variables (docs/configu
 // quarantineFilter are the flags that choose refused callbacks.
 type quarantineFilter struct {
 	Merchant merchantName `placeholder:"ID" help:"Of this merchant; _unknown for those of none that is configured."`
-	Flow     flowName     `placeholder:"FLOW" help:"Of this flow: collect or pay."`
+	Flow     flowName     `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
 	Class    className    `placeholder:"CLASS" help:"Of this class: signature, malformed or unknown."`
 	Reason   string       `placeholder:"NAME" help:"Refused for this reason, such as bad-signature."`
 	Order    string       `placeholder:"ID" help:"Speaking of this order; nothing vouches for it."`

@@ -10,7 +10,7 @@ import (
 
 type reviewLsCmd struct {
 	Merchant merchantName `placeholder:"ID" help:"Of this merchant."`
-	Flow     flowName     `placeholder:"FLOW" help:"Of this flow: collect or pay."`
+	Flow     flowName     `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
 	Order    string       `placeholder:"ID" help:"Of this order."`
 	Reason   string       `placeholder:"NAME" help:"Opened for this reason, such as amount_mismatch."`
 	State    string       `default:"open" enum:"open,resolved,all" help:"open, resolved or all (${default})."`

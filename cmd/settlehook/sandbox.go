@@ -37,6 +37,15 @@ type sandboxCmd struct {
 	Announce    bool     `help:"Submit every order to the NATS of NATS_URL before it is created, as an order service does (INSTALLATION names the installation)."`
 }
 
+// Help stands below the usage.
+func (sandboxCmd) Help() string {
+	return `A gateway without money, for a receiver and a worker that run elsewhere; docs/sandbox.md says what it
+does and how it misbehaves.
+
+    settlehook sandbox --merchants merchants.yaml --notify http://127.0.0.1:8080
+    settlehook sandbox --merchants merchants.yaml --notify http://127.0.0.1:8080 --traffic 2 --calm`
+}
+
 // Run serves the sandbox gateway until a signal.
 func (c *sandboxCmd) Run(io streams) error {
 	merchants, err := config.LoadMerchants(c.Merchants)

@@ -75,7 +75,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return prepare(t, env) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe,
-			"park": park, "quarantine": quarantine, "review": review, "tell": tell,
+			"park": park, "printed": printed, "followed": followed, "quarantine": quarantine, "review": review, "tell": tell,
 		},
 	})
 }
@@ -90,7 +90,7 @@ func prepare(t *testing.T, env *testscript.Env) error {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway", "cases", "doctor", "finance", "order":
+	case "setup", "gateway", "cases", "doctor", "finance", "order", "tail":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{

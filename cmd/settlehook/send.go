@@ -36,7 +36,9 @@ type sendCmd struct {
 func (sendCmd) Help() string {
 	return `Posts a callback as the gateway would, and prints the status and the answer. The receiver
 answers success once the callback is stored; what becomes of the order is for the
-gateway's order query to say.`
+gateway's order query to say.
+
+    settlehook send --merchants merchants.yaml --merchant m1001 --order A1 --amount 10.00`
 }
 
 // Run signs a callback and posts it.

@@ -22,7 +22,10 @@ func (setupCmd) Help() string {
 	return `NATS_URL, INSTALLATION, MERCHANTS_FILE and the sizes and ages of the streams are environment
 variables (docs/configuration.md). Running it again changes nothing; a stream that was
 weakened is mended. A ledger that is missing beside callbacks that are there is not made
-anew: restore it (deploy/k8s/README.md).`
+anew: restore it (deploy/k8s/README.md).
+
+    NATS_URL=nats://setup:PASSWORD@nats:4222 NATS_INBOX_PREFIX=_INBOX_setup INSTALLATION=prod \
+    MERCHANTS_FILE=merchants.yaml settlehook setup`
 }
 
 // Run creates or updates the streams and consumers, and verifies them.

@@ -14,7 +14,7 @@ type signCmd struct {
 func (signCmd) Help() string {
 	return `Prints the canonical string with the secret redacted, and as its last line the sign.
 
-  echo '{"merchant":"8801","orderId":"A1"}' | settlehook sign --key-file secret`
+    echo '{"merchant":"8801","orderId":"A1"}' | settlehook sign --key-file secret`
 }
 
 // Run signs the parameters on standard input.

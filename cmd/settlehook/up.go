@@ -30,6 +30,16 @@ type upCmd struct {
 	ownMerchants bool // the sandbox's, since none are configured
 }
 
+// Help stands below the usage.
+func (upCmd) Help() string {
+	return `Receiver, worker and streams in one process, for trying it out and for one machine; the settings
+are those of both (docs/configuration.md).
+
+    settlehook up --sandbox
+    settlehook up --sandbox --calm --traffic 0.5
+    MERCHANTS_FILE=merchants.yaml INSTALLATION=prod settlehook up --data /var/lib/settlehook`
+}
+
 // Run starts everything and stays until a signal.
 func (c *upCmd) Run(io streams) error {
 	env := app.Environ()

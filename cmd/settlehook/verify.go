@@ -18,7 +18,7 @@ func (verifyCmd) Help() string {
 	return `Prints the canonical string with the secret redacted, and as its last line the verdict:
 "accepted" with the dialects, or "refused" with the reason. Exit code 0 or 1.
 
-  curl -s … | settlehook verify --key-file secret`
+    curl -s … | settlehook verify --key-file secret`
 }
 
 // Run verifies the callback on standard input as the receiver does.

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,12 +28,14 @@ import (
 )
 
 func main() {
-	url := flag.String("nats", nats.DefaultURL, "NATS server")
+	url := flag.String("nats", cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL), "NATS servers, comma-separated; NATS_URL")
+	inbox := flag.String("inbox", cmp.Or(os.Getenv("NATS_INBOX_PREFIX"), "_INBOX"),
+		"where answers come to, as the user's permissions say; NATS_INBOX_PREFIX")
 	path := flag.String("journal", "journal.jsonl", "file the bookings are written to")
 	sandbox := flag.Bool("sandbox", false, "book events of the sandbox, which no real money stands behind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *url, *path, *sandbox)
+	err := run(ctx, *url, *inbox, *path, *sandbox)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "subscriber:", err)
@@ -39,13 +43,13 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, url, path string, sandbox bool) (err error) {
+func run(ctx context.Context, url, inbox, path string, sandbox bool) (err error) {
 	journal, err := OpenJournal(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
-	nc, err := nats.Connect(url, nats.Name("subscriber"), nats.MaxReconnects(-1))
+	nc, err := nats.Connect(url, nats.Name("subscriber"), nats.CustomInboxPrefix(inbox), nats.MaxReconnects(-1))
 	if err != nil {
 		return err
 	}
@@ -81,6 +85,8 @@ func (b *bookkeeper) config() subscribe.Config {
 		// One at a time keeps the order of the stream even over redeliveries:
 		// a reversed event never comes before its settled one.
 		InFlight: 1,
+		// A booking takes milliseconds: what a crash had in hand comes again soon.
+		AckWait: 5 * time.Second,
 		OnUnknownType: func(_ context.Context, r subscribe.Raw) error {
 			fmt.Println("skipped, of a newer settlehook:", r.Err)
 			return nil

@@ -72,7 +72,7 @@ func TestSameLinesSameBytes(t *testing.T) {
 	all := lines(t)
 	for _, f := range []export.Format{export.CSV, export.JSONL, export.XLSX} {
 		first, _ := written(t, f, all)
-		for range 5 {
+		for range 20 {
 			if again, _ := written(t, f, all); !bytes.Equal(first, again) {
 				t.Errorf("%s: other bytes", f)
 			}

@@ -1,8 +1,12 @@
 package export
 
 import (
+	"archive/zip"
+	"cmp"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -177,8 +181,36 @@ func (w *xlsxWriter) Close(totals []finance.Total) (err error) {
 	if err := w.writeTotals(totals); err != nil {
 		return fmt.Errorf("write the totals: %w", err)
 	}
-	_, err = w.book.WriteTo(w.out)
-	return err
+	return w.pack()
+}
+
+// pack writes the workbook with its parts in order: excelize writes those that it
+// streamed in any, and the same lines are to make the same bytes.
+func (w *xlsxWriter) pack() error {
+	parts, err := os.CreateTemp("", "settlehook-*.xlsx")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = parts.Close()
+		_ = os.Remove(parts.Name())
+	}()
+	size, err := w.book.WriteTo(parts)
+	if err != nil {
+		return err
+	}
+	from, err := zip.NewReader(parts, size)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(from.File, func(a, b *zip.File) int { return cmp.Compare(a.Name, b.Name) })
+	to := zip.NewWriter(w.out)
+	for _, part := range from.File {
+		if err := to.Copy(part); err != nil {
+			return err
+		}
+	}
+	return to.Close()
 }
 
 func (w *xlsxWriter) writeTotals(totals []finance.Total) error {

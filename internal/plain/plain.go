@@ -2,8 +2,10 @@
 package plain
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // Line replaces what is not to be seen by a dot: escape codes would drive the
@@ -16,4 +18,22 @@ func Line(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// JSON escapes in a JSON text on one line what is not to be seen: the value stays
+// the same. Outside of strings such a text has nothing to escape.
+func JSON(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		if high, low := utf16.EncodeRune(r); high != unicode.ReplacementChar {
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+			continue
+		}
+		fmt.Fprintf(&b, `\u%04x`, r)
+	}
+	return b.String()
 }

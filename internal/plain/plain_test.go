@@ -1,6 +1,8 @@
 package plain_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 
 	"github.com/settlehook/settlehook/internal/plain"
@@ -17,6 +19,24 @@ func TestLine(t *testing.T) {
 	} {
 		if got := plain.Line(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"注文 é","n":1}`:       `{"a":"注文 é","n":1}`,
+		"\"\u202eevil\u009b\x7f\"": `"\u202eevil\u009b\u007f"`,
+		"\"\U000e0041\"":           `"\udb40\udc41"`,
+		`"\u001b[2J"`:              `"\u001b[2J"`,
+	} {
+		got := plain.JSON([]byte(in))
+		if got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+		var before, after any
+		if json.Unmarshal([]byte(in), &before) != nil || json.Unmarshal([]byte(got), &after) != nil || !reflect.DeepEqual(before, after) {
+			t.Errorf("%q: the value is %q, was %q", in, after, before)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func TestConsumerIsMoved(t *testing.T) {
 		})
 	}
 	copies, unaware, err := NewCopyWatch(worker).Round(ctx, []Durable{{Callbacks, durable.Durable}})
-	if err != nil || len(copies) != 12 || len(unaware) != 0 {
+	if err != nil || len(copies) != 2*len(Names()) || len(unaware) != 0 {
 		t.Errorf("copies %+v, unaware %+v: %v", copies, unaware, err)
 	}
 	if err := stepDown(ctx, worker, Callbacks, durable.Durable, "nobody"); err == nil {

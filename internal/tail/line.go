@@ -1,10 +1,11 @@
 package tail
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/nats-io/nats.go/jetstream"
+	"time"
 
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/stream"
@@ -12,27 +13,97 @@ import (
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
-// head begins every line: what, whose, which order.
-func head(mark, what, merchant, flow, order string) string {
-	return fmt.Sprintf("%s %-10s %-8s %-7s %-26s", mark, what, merchant, flow, order)
+// Kinds of entries.
+const (
+	kindCallback   = "callback"
+	kindEvent      = "event"
+	kindParked     = "parked"
+	kindRefused    = "refused"
+	kindUnreadable = "unreadable"
+)
+
+// entry is what is said of a message. As JSON it is that of what is no event.
+type entry struct {
+	Kind     string    `json:"kind"`
+	At       time.Time `json:"at"` // stored
+	Stream   string    `json:"stream"`
+	Sequence uint64    `json:"sequence"`
+	Subject  string    `json:"subject"`
+	Merchant string    `json:"merchant,omitempty"`
+	Flow     string    `json:"flow,omitempty"`
+	OrderID  string    `json:"orderId,omitempty"`
+	Amount   string    `json:"amount,omitempty"` // of a callback, as it says
+	Status   string    `json:"status,omitempty"`
+	Reversed bool      `json:"reversed,omitempty"`
+	Reason   string    `json:"reason,omitempty"` // parked or refused for
+	Error    string    `json:"error,omitempty"`  // why it is unreadable
+
+	mark, what, detail string // for a person
+	event              json.RawMessage
 }
 
-// callbackLine: something arrived.
-func callbackLine(m jetstream.Msg) (string, error) {
+// describe says what a message is.
+func describe(m message) entry {
+	e := entry{At: m.at.UTC(), Stream: m.source.stream, Sequence: m.sequence, Subject: m.Subject()}
+	var err error
+	switch e.Stream {
+	case stream.Callbacks:
+		err = e.callback(m)
+	case stream.Payments:
+		err = e.payment(m)
+	case stream.Parked:
+		e.mark, e.what, e.Kind = "‖", "parked", kindParked
+		e.shelved(m)
+	case stream.Quarantine:
+		e.mark, e.what, e.Kind = "⊘", "refused", kindRefused
+		e.shelved(m)
+	}
+	if err != nil {
+		e.Kind, e.Error, e.detail = kindUnreadable, err.Error(), err.Error()
+	}
+	return e
+}
+
+// names reads flow and merchant, the tokens of a subject from one on.
+func (e *entry) names(first int) {
+	if tokens := strings.Split(e.Subject, "."); len(tokens) > first+1 {
+		e.Flow, e.Merchant = tokens[first], tokens[first+1]
+	}
+}
+
+// callback: something arrived.
+func (e *entry) callback(m message) error {
+	e.names(2)
 	params, err := sign.Parse(m.Headers().Get(stream.HeaderContentType), m.Data())
 	if err != nil {
-		return "", err
+		return err
 	}
 	cb, err := callback.FromParams(params)
 	if err != nil {
-		return "", err
+		return err
 	}
-	tokens := strings.Split(m.Subject(), ".")
-	said := cb.Status.String()
-	if cb.Reverse {
-		said += ", reversed"
+	e.mark, e.what, e.Kind = "→", "callback", kindCallback
+	e.OrderID, e.Amount, e.Status, e.Reversed = cb.OrderID, cb.Amount.String(), cb.Status.String(), cb.Reverse
+	e.detail = e.Amount + " " + e.Status
+	if e.Reversed {
+		e.detail += ", reversed"
 	}
-	return head("→", "callback", tokens[3], tokens[2], cb.OrderID) + fmt.Sprintf(" %s %s", cb.Amount, said), nil
+	return nil
+}
+
+// shelved: something was given up on, or refused. Nothing vouches for the order
+// that the body of a refused one speaks of, and a body need not speak of any.
+func (e *entry) shelved(m message) {
+	e.names(2)
+	if e.Kind == kindRefused {
+		e.names(3)
+	}
+	e.Reason = m.Headers().Get(stream.HeaderReason)
+	e.detail = e.Reason
+	if params, err := sign.Parse(m.Headers().Get(stream.HeaderContentType), m.Data()); err == nil {
+		p, _ := params.Get("orderId")
+		e.OrderID = p.Value
+	}
 }
 
 // marks of the outcomes: what a person looks for.
@@ -41,36 +112,43 @@ var marks = map[events.Outcome]string{
 	events.OutcomeExpired: "∅", events.OutcomeReview: "!", events.OutcomeResolved: "·",
 }
 
-// eventLine: something left.
-func eventLine(m jetstream.Msg) (string, error) {
-	e, err := events.Decode(m.Data())
-	if err != nil {
-		return "", err
+// payment: something left.
+func (e *entry) payment(m message) error {
+	event, err := events.Decode(m.Data())
+	var unknown *events.UnknownTypeError
+	if errors.As(err, &unknown) { // of a newer settlehook: to a program it is an event as any other
+		e.event = m.Data()
 	}
-	p := e.Data.Common()
-	text := head(marks[e.Outcome()], string(e.Outcome()), p.Merchant, string(p.Flow), p.OrderID)
+	if err != nil {
+		return err
+	}
+	p := event.Data.Common()
+	e.Kind, e.mark, e.what = kindEvent, marks[event.Outcome()], string(event.Outcome())
+	e.Merchant, e.Flow, e.OrderID, e.event = p.Merchant, string(p.Flow), p.OrderID, m.Data()
+	var text strings.Builder
 	if p.Amount.Known() {
-		text += fmt.Sprintf(" %s %s", p.Amount, p.Currency)
+		fmt.Fprintf(&text, " %s %s", p.Amount, p.Currency)
 	}
 	if p.Direction != events.None {
-		text += " " + string(p.Direction)
+		text.WriteString(" " + string(p.Direction))
 	}
 	if p.Net.Known() {
-		text += fmt.Sprintf(" (net %s)", p.Net)
+		fmt.Fprintf(&text, " (net %s)", p.Net)
 	}
-	switch d := e.Data.(type) {
+	switch d := event.Data.(type) {
 	case events.Review:
-		text += " needs a person: " + p.Reason + said(p)
+		text.WriteString(" needs a person: " + p.Reason + said(p))
 	case events.Resolved:
-		text += " review closed by " + d.By
+		text.WriteString(" review closed by " + d.By)
 	}
 	if p.Via == events.ViaSweep {
-		text += ", found by the sweep"
+		text.WriteString(", found by the sweep")
 	}
 	if p.Supersedes != "" {
-		text += ", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:]
+		text.WriteString(", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:])
 	}
-	return text, nil
+	e.detail = strings.TrimPrefix(text.String(), " ")
+	return nil
 }
 
 // said lists the amounts that a review is about.
@@ -86,16 +164,4 @@ func said(p events.Payment) string {
 		text += ", submitted " + p.SubmittedAmount.String()
 	}
 	return text
-}
-
-// parkedLine: something was given up on.
-func parkedLine(m jetstream.Msg) (string, error) {
-	tokens := strings.Split(m.Subject(), ".")
-	return head("‖", "parked", tokens[3], tokens[2], "") + " " + m.Headers().Get(stream.HeaderReason), nil
-}
-
-// quarantineLine: something was refused.
-func quarantineLine(m jetstream.Msg) (string, error) {
-	tokens := strings.Split(m.Subject(), ".")
-	return head("⊘", "refused", tokens[4], tokens[3], "") + " " + m.Headers().Get(stream.HeaderReason), nil
 }

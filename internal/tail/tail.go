@@ -1,107 +1,90 @@
 // Package tail follows the streams and says in plain lines what arrives and
-// what leaves, for a person who watches.
+// what leaves, for a person who watches, or in JSON for a program.
 package tail
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/settlehook/settlehook/internal/plain"
 	"github.com/settlehook/settlehook/internal/stream"
+	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// describers say in a line what a message of each stream is.
-var describers = map[string]func(jetstream.Msg) (string, error){
-	stream.Callbacks: callbackLine, stream.Payments: eventLine,
-	stream.Parked: parkedLine, stream.Quarantine: quarantineLine,
+// Options say what is followed, and how it is written. The zero value follows
+// everything from now on, in plain lines.
+type Options struct {
+	Merchant string // of this merchant
+	Flow     string // of this flow: collect or pay
+	Order    string // of this order id
+	// Outcomes are those of the events that are wanted; with any, nothing else is
+	// followed.
+	Outcomes   []events.Outcome
+	EventsOnly bool
+	Since      time.Time // begin with what was stored then; zero: from now on
+
+	JSON  bool // an object on each line
+	Color bool // marks in colour, for a terminal
 }
 
 // Tail follows CALLBACKS, PAYMENTS, PARKED and QUARANTINE. It reads the streams
 // and not the subjects: what a stream refused was never said.
 type Tail struct {
-	consumers map[string]jetstream.Consumer // by stream
-	out       *lineWriter
+	sources []*source
+	out     io.Writer
+	options Options
 }
 
-// Open begins at the messages that are stored from now on; Run writes them.
-func Open(ctx context.Context, js jetstream.JetStream, out io.Writer) (*Tail, error) {
-	t := &Tail{consumers: map[string]jetstream.Consumer{}, out: &lineWriter{out: out}}
-	for name := range describers {
-		c, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
+// Open begins at the messages that are stored from now on, or at those of a time;
+// Run writes them.
+func Open(ctx context.Context, js jetstream.JetStream, out io.Writer, o Options) (*Tail, error) {
+	t := &Tail{out: out, options: o}
+	filters := o.filters()
+	for _, name := range slices.Sorted(maps.Keys(filters)) {
+		s, err := open(ctx, js, name, filters[name], o.Since)
 		if err != nil {
 			return nil, fmt.Errorf("follow %s: %w", name, err)
 		}
-		t.consumers[name] = c
+		t.sources = append(t.sources, s)
 	}
 	return t, nil
 }
 
-// Run writes a line for every message until ctx ends.
+// Run writes a line for every message until ctx ends, those of different streams
+// in the order of their times as far as they wait to be read.
 func (t *Tail) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for name, c := range t.consumers {
+	messages := make(chan message)
+	for _, s := range t.sources {
 		g.Go(func() error {
-			if err := t.follow(ctx, c, describers[name]); err != nil {
-				return fmt.Errorf("follow %s: %w", name, err)
+			if err := s.follow(ctx, messages); err != nil {
+				return fmt.Errorf("follow %s: %w", s.stream, err)
 			}
 			return nil
 		})
 	}
+	g.Go(func() error { return merge(ctx, t.sources, messages, t.write) })
 	return g.Wait()
 }
 
-func (t *Tail) follow(ctx context.Context, c jetstream.Consumer, describe func(jetstream.Msg) (string, error)) error {
-	messages, err := c.Messages()
-	if err != nil {
-		return err
+// write writes what is wanted of a message.
+func (t *Tail) write(m message) error {
+	e := describe(m)
+	if t.options.Order != "" && e.Stream != stream.Payments && e.OrderID != t.options.Order {
+		return nil // of PAYMENTS the server gave this order's alone
 	}
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
-		m, err := messages.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		case err != nil:
-			pause(ctx) // the ordered consumer recovers by itself, or not at all
-			continue
-		}
-		text, err := describe(m)
-		if err != nil {
-			text = fmt.Sprintf("? %s: %v", m.Subject(), err)
-		}
-		t.out.line(m, text)
+	line := e.text(t.options.Color)
+	if t.options.JSON {
+		line = e.json()
 	}
-}
-
-// pause keeps a stream that can't be read from being asked without end.
-func pause(ctx context.Context) {
-	t := time.NewTimer(time.Second)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
+	if _, err := io.WriteString(t.out, line+"\n"); err != nil {
+		return fmt.Errorf("write: %w", err)
 	}
-}
-
-// lineWriter keeps lines whole, and a terminal safe from what outsiders wrote.
-type lineWriter struct {
-	mu  sync.Mutex
-	out io.Writer
-}
-
-func (w *lineWriter) line(m jetstream.Msg, text string) {
-	at := time.Now()
-	if meta, err := m.Metadata(); err == nil {
-		at = meta.Timestamp
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, _ = fmt.Fprintf(w.out, "%s  %s\n", at.Local().Format(time.TimeOnly), plain.Line(text))
+	return nil
 }

@@ -42,14 +42,15 @@ func (f *followed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func follow(t *testing.T) *followed {
+// installation has the streams, and nobody who follows them yet.
+func installation(t *testing.T) *followed {
 	t.Helper()
 	nc, err := nats.Connect(testserver.NATS(t).ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	f := &followed{t: t, lines: make(chan string, 100), ended: make(chan error, 1)}
+	f := &followed{t: t, lines: make(chan string, 1000), ended: make(chan error, 1)}
 	if f.js, err = jetstream.New(nc); err != nil {
 		t.Fatal(err)
 	}
@@ -60,16 +61,28 @@ func follow(t *testing.T) *followed {
 	if err := stream.Setup(t.Context(), f.js, cfg.Topology); err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+func follow(t *testing.T) *followed {
+	t.Helper()
+	f := installation(t)
 	f.publish("quarantine.v1.unknown._unknown._unknown", "from before", nil)
-	tailed, err := tail.Open(t.Context(), f.js, f)
+	f.open(f.js, tail.Options{})
+	return f
+}
+
+// open begins to follow.
+func (f *followed) open(js jetstream.JetStream, o tail.Options) {
+	f.t.Helper()
+	tailed, err := tail.Open(f.t.Context(), js, f, o)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ctx, stop := context.WithCancel(context.WithoutCancel(f.t.Context()))
 	f.stop = stop
 	go func() { f.ended <- tailed.Run(ctx) }()
-	t.Cleanup(stop)
-	return f
+	f.t.Cleanup(stop)
 }
 
 func (f *followed) publish(subject, body string, header nats.Header) {
@@ -81,19 +94,26 @@ func (f *followed) publish(subject, body string, header nats.Header) {
 
 var clock = regexp.MustCompile(`^\d\d:\d\d:\d\d  `)
 
-// next returns the next line without its time.
-func (f *followed) next() string {
+// line returns the next line.
+func (f *followed) line() string {
 	f.t.Helper()
 	select {
 	case line := <-f.lines:
-		if !clock.MatchString(line) {
-			f.t.Errorf("%q does not begin with the time", line)
-		}
-		return clock.ReplaceAllString(line, "")
+		return line
 	case <-time.After(patience):
 		f.t.Fatal("no line came")
 		return ""
 	}
+}
+
+// next returns the next line without its time.
+func (f *followed) next() string {
+	f.t.Helper()
+	line := f.line()
+	if !clock.MatchString(line) {
+		f.t.Errorf("%q does not begin with the time", line)
+	}
+	return clock.ReplaceAllString(line, "")
 }
 
 func amount(s string) events.Amount { return events.MustParseAmount(s) }
@@ -291,7 +311,7 @@ func TestOpenSaysWhichStreamIsMissing(t *testing.T) {
 	if err := f.js.DeleteStream(t.Context(), stream.Parked); err != nil {
 		t.Fatal(err)
 	}
-	_, err := tail.Open(t.Context(), f.js, f)
+	_, err := tail.Open(t.Context(), f.js, f, tail.Options{})
 	if err == nil || err.Error() != "follow PARKED: nats: API error: code=404 err_code=10059 description=stream not found" {
 		t.Errorf("error %v", err)
 	}

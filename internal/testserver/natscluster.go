@@ -26,17 +26,18 @@ func (s NATSServers) URL(role string) string {
 }
 
 // natsURL names the role and its password.
-func natsURL(role, addr string) string { return "nats://" + role + ":" + password(role) + "@" + addr }
+func natsURL(role, addr string) string { return "nats://" + role + ":" + Password(role) + "@" + addr }
 
 // URLBy is the address for a role by another way, such as a proxy's.
 func (NATSServers) URLBy(role string, way *Way) string { return natsURL(role, way.Addr) }
 
-func password(role string) string { return "secret-of-" + role }
+// Password is the one that a role has here.
+func Password(role string) string { return "secret-of-" + role }
 
 func passwords() []string {
 	var env []string
 	for _, role := range natsRoles {
-		env = append(env, fmt.Sprintf("%s=%q", PasswordVariable(role), password(role)))
+		env = append(env, fmt.Sprintf("%s=%q", PasswordVariable(role), Password(role)))
 	}
 	return env
 }

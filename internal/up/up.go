@@ -102,7 +102,7 @@ func start(ctx context.Context, c Config) (_ *stack, err error) {
 	if err = app.Setup(ctx, s.js, c.Up.Topology, c.Up.Sweep, merchants); err != nil {
 		return nil, err
 	}
-	if s.tail, err = tail.Open(ctx, s.js, c.Out); err != nil {
+	if s.tail, err = tail.Open(ctx, s.js, c.Out, tail.Options{}); err != nil {
 		return nil, err
 	}
 	return s, s.startPrograms(ctx, c, merchants)

@@ -108,7 +108,7 @@ func (c *sources) fill() error {
 			return err
 		}
 		switch {
-		case name != "." && strings.HasPrefix(d.Name(), "."), name == "data":
+		case name != "." && strings.HasPrefix(d.Name(), "."), name == "data", d.Name() == "node_modules":
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
