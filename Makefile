@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus node ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus node asyncapi ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -80,6 +80,17 @@ node:
 	  else \
 	    echo "node and npm are not installed; run: sudo apt-get install nodejs npm"; exit 1; \
 	  fi; }
+
+# AsyncAPI's own parser, for the test of docs/asyncapi.json. What its packages
+# would run when they are installed is left out: one only counts installations.
+ASYNCAPI := .cache/asyncapi
+
+.PHONY: asyncapi
+asyncapi: node $(ASYNCAPI)/installed
+
+$(ASYNCAPI)/installed: $(wildcard internal/contract/asyncapi/*)
+	@mkdir -p $(ASYNCAPI) && cp -r internal/contract/asyncapi/. $(ASYNCAPI)/
+	@cd $(ASYNCAPI) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch installed
 
 # The image is built by buildah, from the system's packages as well.
 .PHONY: buildah
@@ -171,6 +182,10 @@ fmt: ## format the code
 .PHONY: generate
 generate: ## write the generated documentation
 	$(GO) generate ./...
+
+.PHONY: publish-contract
+publish-contract: generate ## publish docs/asyncapi.json as the contract's v1, unless that would break somebody
+	$(GO) run ./internal/contract/gen -samples pkg/events/testdata -out docs/contract/v1/asyncapi.json -publish
 
 # The dashboards are built in a copy: node_modules in the tree would be searched
 # by everything that walks it.
