@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize redis-server chromium prometheus node asyncapi ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/oasdiff redis-server chromium prometheus node asyncapi ## install the servers and the browser that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -50,6 +50,10 @@ $(BIN)/toxiproxy-server: tools.mod
 $(BIN)/kustomize: tools.mod
 	@mkdir -p $(BIN)
 	$(GO) build -modfile=tools.mod -o $@ sigs.k8s.io/kustomize/kustomize/v5
+
+$(BIN)/oasdiff: internal/contract/oasdiff/go.mod
+	@mkdir -p $(BIN)
+	cd internal/contract/oasdiff && $(GO) build -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server
@@ -184,8 +188,12 @@ generate: ## write the generated documentation
 	$(GO) generate ./...
 
 .PHONY: publish-contract
-publish-contract: generate ## publish docs/asyncapi.json as the contract's v1, unless that would break somebody
+publish-contract: generate $(BIN)/oasdiff ## publish the contract of docs as docs/contract/v1, unless that would break somebody
 	$(GO) run ./internal/contract/gen -samples pkg/events/testdata -out docs/contract/v1/asyncapi.json -publish
+	@for f in docs/openapi-*.json; do \
+	  $(BIN)/oasdiff breaking docs/contract/v1/$$(basename $$f) $$f --fail-on WARN --severity-levels internal/contract/oasdiff/severity.txt || exit 1; \
+	  cp $$f docs/contract/v1/; \
+	done
 
 # The dashboards are built in a copy: node_modules in the tree would be searched
 # by everything that walks it.

@@ -23,10 +23,15 @@ func TestPublishedContractHolds(t *testing.T) {
 // edit changes a document at a path.
 type edit func(t *testing.T, d object)
 
-// within returns the object at a path of names.
+// within returns the object at a path of names, which are parted by slashes, or
+// where names have slashes by spaces.
 func within(t *testing.T, d object, path string) object {
 	t.Helper()
-	for _, name := range strings.Split(path, "/") {
+	by := "/"
+	if strings.Contains(path, " ") {
+		by = " "
+	}
+	for _, name := range strings.Split(path, by) {
 		next, is := d[name].(object)
 		if !is {
 			t.Fatalf("there is no %s of %s", name, path)
