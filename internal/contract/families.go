@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/settlehook/settlehook/internal/config"
 	"github.com/settlehook/settlehook/internal/stream"
@@ -141,19 +140,19 @@ func (f family) channel() channel {
 	}
 }
 
-// declared is what a reader may want to know of a stream, with its defaults.
+// declared is what does not differ between installations of a stream.
 func declared(name string) object {
-	for _, c := range stream.Declare(config.Topology{
-		PaymentsMaxAge: days(400), ParkedMaxAge: days(90), QuarantineMaxAge: days(45),
-	}) {
+	for _, c := range stream.Declare(config.Topology{}) {
 		if c.Name == name {
-			return object{"stream": name, "subjects": c.Subjects, "defaultMaxAge": c.MaxAge.String(), "maxMsgsPerSubject": c.MaxMsgsPerSubject}
+			o := object{"stream": name, "subjects": c.Subjects}
+			if c.DiscardNewPerSubject {
+				o["maxMsgsPerSubject"] = c.MaxMsgsPerSubject
+			}
+			return o
 		}
 	}
 	return nil
 }
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 func (f family) message(samples fs.FS) (message, error) {
 	m := message{Name: f.name, Title: f.title, Summary: f.summary, Headers: f.headers()}

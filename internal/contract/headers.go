@@ -40,10 +40,10 @@ const digits = "^[0-9]+$"
 var (
 	cloudEvent = header{"Content-Type", true, texts("CloudEvents 1.0, structured mode.", "const", events.ContentType)}
 
-	// The publisher's guard, which the server keeps with the message.
+	// Who registers orders sends the guard; docs/events.md says how.
 	guard = []header{
-		{"Nats-Expected-Last-Subject-Sequence", true, matching("The publisher's: the sequence that it took for the order's last. Of no use to a reader.", digits)},
-		{"Nats-Expected-Last-Subject-Sequence-Subject", true, text("The publisher's: the subjects of the order that this sequence is of. Of no use to a reader.")},
+		{"Nats-Expected-Last-Subject-Sequence", true, matching("The sequence of the message that the publisher takes for the order's last: 0, or that of submitted.", digits)},
+		{"Nats-Expected-Last-Subject-Sequence-Subject", true, matching("All that was said about the order: orders.v1.*.*.<merchant>.<order>.", `^orders\.v1\.\*\.\*\.[^.*]+\.[^.*]+$`)},
 	}
 
 	traced = []header{
@@ -62,7 +62,6 @@ var (
 		{headerReason, true, matching("Why it was refused, as in metrics and answers: docs/operations.md.", "^[a-z][a-z0-9-]*$")},
 		{headerError, false, text("The reason in words, in a line.")},
 		{"Settlehook-Path", false, text("The path as it was asked for, shortened.")},
-		{"Nats-Expected-Stream", true, texts("The publisher's.", "const", stream.Quarantine)},
 	}
 
 	// What came with the callback is absent where the message was not the
@@ -77,18 +76,17 @@ var (
 		{"Settlehook-Deliveries", true, matching("How often it was delivered to workers.", digits)},
 		{"Settlehook-Key-Id", false, text("Which key of the merchant gave its signature.")},
 		{"Settlehook-Dialects", false, text("What was odd about its signature, separated by commas.")},
-		{"Nats-Msg-Id", true, text("Its sequence in CALLBACKS when it was parked: parked twice, it is stored once.")},
-		{"Nats-Expected-Stream", true, texts("The publisher's.", "const", stream.Parked)},
 	}
 
 	attempt = header{"Settlehook-Attempt", false, text("A random token, by which a call of pkg/orders tells its own message from another's.")}
 )
 
-// carried are the headers of a family's messages.
+// carried are the headers of a family's messages. Those of the NATS server that
+// settlehook's own publishers send are no part of the contract.
 func (f family) carried() []header {
 	switch f.stream {
 	case stream.Payments:
-		return slices.Concat([]header{cloudEvent}, guard, traced)
+		return slices.Concat([]header{cloudEvent}, traced)
 	case stream.Orders:
 		return slices.Concat([]header{cloudEvent, attempt}, guard)
 	case stream.Parked:
@@ -112,12 +110,12 @@ func (f family) headers() object {
 
 // eventHeaders are those of an event's example.
 func (f family) eventHeaders() object {
-	h := object{
-		"Content-Type":                                events.ContentType,
-		"Nats-Expected-Last-Subject-Sequence":         "0",
-		"Nats-Expected-Last-Subject-Sequence-Subject": events.GuardFilter("m1001", "A.17"),
-	}
+	h := object{"Content-Type": events.ContentType}
 	if f.stream == stream.Orders {
+		h["Nats-Expected-Last-Subject-Sequence"] = "4711"
+		if f.event == events.TypeSubmitted {
+			h["Nats-Expected-Last-Subject-Sequence"] = "0"
+		}
 		h["Nats-Expected-Last-Subject-Sequence-Subject"] = events.OrderGuardFilter("m1001", "A.17")
 		h["Settlehook-Attempt"] = "TR4IOZKPQ5WNKMFNQXCAUVVC7Q"
 	}
@@ -131,13 +129,11 @@ const pushed = `{"platOrderId":"236130395249311744","orderId":"A1","amount":1000
 func (f family) callbackExamples() []example {
 	h := object{
 		headerReceived: "2026-11-22T20:21:28.608Z", "Content-Type": "application/json", "Settlehook-Source": "192.0.2.1",
-		"Nats-Expected-Stream": f.stream,
 	}
 	if f.stream == stream.Parked {
 		maps.Copy(h, object{
 			headerReason: "expired", headerError: "order API: connection refused", "Settlehook-Key-Id": "2026-11",
 			"Settlehook-Subject": events.CallbackSubject("collect", "m1001", "A1"), "Settlehook-Sequence": "4711", "Settlehook-Deliveries": "9",
-			"Nats-Msg-Id": "4711",
 		})
 		return []example{{Name: f.name, Headers: h, Payload: pushed}}
 	}

@@ -89,7 +89,7 @@ func TestHeadersAreReal(t *testing.T) {
 			headers := object{}
 			for name, values := range m.Headers() {
 				headers[name] = values[0]
-				if !describes(f, name) {
+				if !describes(f, name) && (f.stream == stream.Orders || !strings.HasPrefix(name, "Nats-")) {
 					t.Errorf("%s: the header %s is not described", m.Subject(), name)
 				}
 				delete(missing, f.name+" "+name)
