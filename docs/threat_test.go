@@ -26,7 +26,7 @@ func TestThreatModelNamesRealTests(t *testing.T) {
 			t.Errorf("docs/threat-model.md names %s, which is no test", m[1])
 		}
 	}
-	for _, role := range []string{"receiver", "worker", "sweep", "order-service", "downstream", "operator", "setup", "recovery"} {
+	for _, role := range []string{"receiver", "worker", "sweep", "order-service", "downstream", "operator", "finance", "setup", "recovery"} {
 		if !strings.Contains(page, "`"+role+"`") {
 			t.Errorf("docs/threat-model.md does not say what %s can do", role)
 		}

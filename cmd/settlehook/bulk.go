@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -46,13 +47,19 @@ func (f *follower) watch() cases.Watch {
 	return cases.Watch{Total: f.total, Seen: f.seen, Each: f.each}
 }
 
-func (f *follower) total(messages uint64) {
-	if !isTerminal(f.io.err) || messages < 2 {
-		return
+func (f *follower) total(messages uint64) { f.bar = newBar(f.io, messages) }
+
+// newBar shows a person on a terminal how far long work is; nil for nobody.
+func newBar(io streams, total uint64) *progressbar.ProgressBar {
+	if !isTerminal(io.err) || total < 2 {
+		return nil
 	}
-	f.bar = progressbar.NewOptions64(int64(messages),
-		progressbar.OptionSetWriter(f.io.err), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	return progressbar.NewOptions64(int64(total), progressbar.OptionSetWriter(io.err), progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(barPause), progressbar.OptionClearOnFinish())
 }
+
+// barPause keeps a bar that moves a million times from being most of the work.
+const barPause = 100 * time.Millisecond
 
 func (f *follower) seen() {
 	if f.bar != nil {

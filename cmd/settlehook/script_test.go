@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return prepare(t, env) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe, "emitted": emitted,
-			"park": park, "quarantine": quarantine, "review": review,
+			"park": park, "quarantine": quarantine, "review": review, "tell": tell,
 		},
 	})
 }
@@ -91,7 +91,7 @@ func prepare(t *testing.T, env *testscript.Env) error {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway", "cases", "doctor", "order":
+	case "setup", "gateway", "cases", "doctor", "finance", "order":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{

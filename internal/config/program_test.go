@@ -39,6 +39,7 @@ func wantTopology(replicas int) config.Topology {
 		TrailMaxBytes:  256 << 20, TrailMaxAge: 45 * day,
 		ParkedMaxBytes: 256 << 20, ParkedMaxAge: 90 * day,
 		QuarantineMaxBytes: 512 << 20, QuarantineMaxAge: 45 * day, QuarantineMaxPerSubject: 200_000,
+		BalancesMaxBytes: 64 << 20, ClosingsMaxBytes: 32 << 20,
 		AckWait: 30 * time.Second,
 	}
 }

@@ -22,7 +22,8 @@ type Topology struct {
 	CallbacksMaxAge time.Duration `env:"CALLBACKS_MAX_AGE" envDefault:"45d"`
 	// Disk reserved for PAYMENTS, the ledger, on each replica.
 	PaymentsMaxBytes Bytes `env:"PAYMENTS_MAX_BYTES" envDefault:"1GiB"`
-	// How long an event is kept in PAYMENTS, and a submitted order in ORDERS.
+	// How long an event is kept in PAYMENTS, a submitted order in ORDERS, and a
+	// balance in BALANCES.
 	// Must exceed QUARANTINE_MAX_AGE + CALLBACKS_MAX_AGE + PARKED_MAX_AGE +
 	// CALLBACKS_MAX_AGE, the longest way a callback can take to be replayed:
 	// replayed after its event is gone, it would settle a second time.
@@ -47,6 +48,12 @@ type Topology struct {
 	// give way. Keep it well above what QUARANTINE_SIGNATURE_RATE and
 	// QUARANTINE_STRANGER_RATE let through until a wrong key is mended.
 	QuarantineMaxPerSubject int `env:"QUARANTINE_MAX_PER_SUBJECT" envDefault:"200000"`
+	// Disk reserved for BALANCES on each replica: some 600 bytes a merchant and
+	// day. It is kept as long as PAYMENTS.
+	BalancesMaxBytes Bytes `env:"BALANCES_MAX_BYTES" envDefault:"64MiB"`
+	// Disk reserved for CLOSINGS on each replica: some 2 KiB for each period that
+	// a merchant's books are closed for. It is kept for ever.
+	ClosingsMaxBytes Bytes `env:"CLOSINGS_MAX_BYTES" envDefault:"32MiB"`
 
 	// How long a worker may hold a callback before it is delivered again. Must
 	// not be shorter than CLAIM_LEASE.
@@ -96,6 +103,8 @@ func (t *Topology) checkBytes(fs *faults) {
 		{"TRAIL_MAX_BYTES", t.TrailMaxBytes},
 		{"PARKED_MAX_BYTES", t.ParkedMaxBytes},
 		{"QUARANTINE_MAX_BYTES", t.QuarantineMaxBytes},
+		{"BALANCES_MAX_BYTES", t.BalancesMaxBytes},
+		{"CLOSINGS_MAX_BYTES", t.ClosingsMaxBytes},
 	} {
 		if size.bytes < lowestBytes {
 			fs.add(named(size.name, size.bytes.String()), "must be at least %s", lowestBytes)

@@ -236,14 +236,14 @@ func TestChannelsAreTheStreams(t *testing.T) {
 			t.Errorf("%s takes no %s", f.stream, subject)
 		}
 	}
-	for _, name := range []string{stream.Payments, stream.Orders, stream.Parked, stream.Quarantine} {
+	for _, name := range []string{stream.Payments, stream.Orders, stream.Balances, stream.Parked, stream.Quarantine} {
 		for _, filter := range declaredSubjects(t, name) {
 			if !covered[filter] {
 				t.Errorf("%s of %s has no channel", filter, name)
 			}
 		}
 	}
-	if outcomes := len(events.Outcomes()); len(families()) != outcomes+3+1+3 {
+	if outcomes := len(events.Outcomes()); len(families()) != outcomes+3+1+1+3 {
 		t.Errorf("%d families", len(families()))
 	}
 }

@@ -32,6 +32,12 @@ type family struct {
 func families() []family {
 	all := slices.Concat(paymentFamilies(), orderFamilies())
 	all = append(all, family{
+		name: "balanceSnapshot", stream: stream.Balances, action: sends,
+		subject: address(func(t tokens) string { return events.BalanceSubject(t.merchant) }),
+		title:   "Balance at midnight",
+		summary: "What the gateway said a merchant's balance is, at the midnight that begins a day.",
+		event:   events.TypeBalance, sample: "balance.json",
+	}, family{
 		name: "parkedCallback", stream: stream.Parked, action: sends,
 		subject: address(func(t tokens) string { return events.ParkedSubject(t.flow, t.merchant) }),
 		title:   "A callback that was given up on",

@@ -87,6 +87,8 @@ func (f family) carried() []header {
 	switch f.stream {
 	case stream.Payments:
 		return slices.Concat([]header{cloudEvent}, traced)
+	case stream.Balances:
+		return []header{cloudEvent}
 	case stream.Orders:
 		return slices.Concat([]header{cloudEvent, attempt}, guard)
 	case stream.Parked:

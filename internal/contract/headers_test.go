@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +42,7 @@ func newStreams(t testing.TB) jetstream.JetStream {
 	const mib = config.Bytes(1 << 20)
 	must(t, stream.Setup(patiently(t), js, config.Topology{
 		Replicas: 1, CallbacksMaxBytes: mib, CallbacksMaxAge: time.Hour, PaymentsMaxBytes: mib, PaymentsMaxAge: time.Hour,
-		OrdersMaxBytes: mib, TrailMaxBytes: mib, TrailMaxAge: time.Hour, ParkedMaxBytes: mib, ParkedMaxAge: time.Hour,
+		BalancesMaxBytes: mib, ClosingsMaxBytes: mib, OrdersMaxBytes: mib, TrailMaxBytes: mib, TrailMaxAge: time.Hour, ParkedMaxBytes: mib, ParkedMaxAge: time.Hour,
 		QuarantineMaxBytes: mib, QuarantineMaxAge: time.Hour, QuarantineMaxPerSubject: 3,
 	}))
 	return js
@@ -74,6 +75,7 @@ func TestHeadersAreReal(t *testing.T) {
 	register(t, js)
 	refuse(t, js)
 	park(t, js)
+	snapshot(t, js)
 
 	all, missing := messages(t), map[string]bool{}
 	for _, f := range families() {
@@ -178,6 +180,23 @@ func register(t *testing.T, js jetstream.JetStream) {
 		must(t, err)
 	}
 	must(t, book.Withdraw(patiently(t), reconciletest.Withdrawal(reconciletest.Order(events.FlowCollect, "A.2"), "1000")))
+}
+
+// snapshot stores a balance as it is described: nothing publishes them yet.
+func snapshot(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	at := time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC)
+	e, err := events.NewBalance("test", events.BalanceSnapshot{
+		Merchant: "m1001", Account: "8801", Currency: "INR", Date: "2026-05-02",
+		All: events.MustParseSigned("10"), Usable: events.MustParseSigned("-1"), AskedAt: at, AnsweredAt: at,
+	})
+	must(t, err)
+	body, err := json.Marshal(e)
+	must(t, err)
+	_, err = js.PublishMsg(patiently(t), &nats.Msg{
+		Subject: e.NATSSubject(), Data: body, Header: nats.Header{"Content-Type": {events.ContentType}},
+	})
+	must(t, err)
 }
 
 const merchants = `

@@ -52,7 +52,7 @@ func all() []check {
 		}
 		return subjects
 	}
-	streams := every(askStreamInfo, streamNames...)
+	streams := every(askStreamInfo, stream.Names()...)
 	return []check{
 		{checkConfiguration, "the settings don't contradict each other", nil, configuration},
 		{checkMerchants, "the merchants file and its key files can be read", nil, merchantsFile},

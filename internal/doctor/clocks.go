@@ -45,6 +45,14 @@ func clocks(ctx context.Context, v *visit) ([]Finding, error) {
 	return []Finding{compare(all)}, nil
 }
 
+// shownOffset rounds to what the way to the other clock and back leaves sure.
+func shownOffset(ahead time.Duration) time.Duration {
+	if ahead = ahead.Abs(); ahead > time.Minute {
+		return ahead.Round(time.Second)
+	}
+	return ahead.Round(100 * time.Millisecond)
+}
+
 func compare(all []offset) Finding {
 	var off, names []string
 	for _, o := range all {
@@ -54,7 +62,7 @@ func compare(all []offset) Finding {
 			if o.Ahead < 0 {
 				way = "behind"
 			}
-			off = append(off, fmt.Sprintf("%s %s %s", o.Ahead.Abs().Round(100*time.Millisecond), way, o.whose))
+			off = append(off, fmt.Sprintf("%s %s %s", shownOffset(o.Ahead), way, o.whose))
 		}
 	}
 	if len(off) > 0 {

@@ -81,7 +81,7 @@ func faults() []fault {
 func natsFaults() []fault {
 	const fails, warns = doctor.Fail, doctor.Warn
 	var missing []finding
-	for _, name := range []string{"CALLBACKS", "PAYMENTS", "ORDERS", "TRAIL", "PARKED", "QUARANTINE"} {
+	for _, name := range stream.Names() {
 		missing = append(missing, finding{"topology", fails, "stream " + name + " is missing", "settlehook setup"})
 	}
 	return []fault{
@@ -421,7 +421,7 @@ func TestReplicas(t *testing.T) {
 				return false
 			}
 		}
-		return len(got) == 6
+		return len(got) == len(stream.Names())
 	})
 	if f := got[0]; f.Status != doctor.Fail || !strings.Contains(f.Mend, "start the servers that are down") {
 		t.Errorf("got %+v", f)

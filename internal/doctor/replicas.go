@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/internal/stream"
 )
 
 // catchUp is how long a copy may be behind: one under load is never quite level.
@@ -23,7 +25,7 @@ func replicas(ctx context.Context, v *visit) ([]Finding, error) {
 		return nil, err
 	}
 	var found []Finding
-	for _, name := range streamNames {
+	for _, name := range stream.Names() {
 		// Fewer copies than declared are a field of the stream's topology.
 		if c := copiesOf(infos[name]); c.current < want && infos[name].Config.Replicas >= want {
 			found = append(found, fail("start the servers that are down, or restart the one that does not follow ('nats stream info "+name+"')",
@@ -44,7 +46,7 @@ func (v *visit) caughtUp(ctx context.Context, infos streams, want int) (streams,
 	defer tick.Stop()
 	for {
 		follow := true
-		for _, name := range streamNames {
+		for _, name := range stream.Names() {
 			if infos[name] == nil {
 				return nil, &trouble{infos.missing(name)}
 			}

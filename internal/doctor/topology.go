@@ -16,7 +16,7 @@ func topology(ctx context.Context, v *visit) ([]Finding, error) {
 		return nil, err
 	}
 	var found []Finding
-	for _, name := range streamNames {
+	for _, name := range stream.Names() {
 		if infos[name] == nil {
 			found = append(found, infos.missing(name))
 		}

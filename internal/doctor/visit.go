@@ -123,8 +123,6 @@ func natsTrouble(c config.NATS, err error) Finding {
 // streams are what the servers say of our streams.
 type streams map[string]*jetstream.StreamInfo
 
-var streamNames = []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail, stream.Parked, stream.Quarantine}
-
 // readPatience bounds the look at one stream: one without a leader must not hold
 // up the others.
 const readPatience = 5 * time.Second
@@ -143,7 +141,7 @@ func (v *visit) readStreams(ctx context.Context) (streams, error) {
 		found   = streams{}
 		failed  error
 	)
-	for _, name := range streamNames {
+	for _, name := range stream.Names() {
 		reading.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, min(readPatience, v.o.Timeout/3))
 			defer cancel()

@@ -70,7 +70,7 @@ func (w *CopyWatch) Round(ctx context.Context, durables []Durable) (copies []Cop
 	streams := map[string]jetstream.Stream{}
 	var failed []error
 	bounded := func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, lookPatience) }
-	for _, name := range []string{Callbacks, Payments, Orders, Trail, Parked, Quarantine} {
+	for _, name := range Names() {
 		once, cancel := bounded()
 		s, err := openStream(once, w.js, name)
 		cancel()

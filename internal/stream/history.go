@@ -110,9 +110,17 @@ type historian struct {
 }
 
 func (r *historian) registration(m jetstream.Msg, at Stored) error {
+	said, err := registrationOf(m, at)
+	if err == nil {
+		r.Registrations = append(r.Registrations, said)
+	}
+	return err
+}
+
+func registrationOf(m jetstream.Msg, at Stored) (Registration, error) {
 	order, eventType, err := events.ParseOrderSubject(m.Subject())
 	if err != nil {
-		return fmt.Errorf("message %d of %s: %w", at.Sequence, Orders, err)
+		return Registration{}, fmt.Errorf("message %d of %s: %w", at.Sequence, Orders, err)
 	}
 	said := Registration{Stored: at, Order: order, Type: eventType}
 	switch e, err := events.DecodeOrder(m.Data()); {
@@ -123,8 +131,7 @@ func (r *historian) registration(m jetstream.Msg, at Stored) error {
 	default:
 		said.Event = &e
 	}
-	r.Registrations = append(r.Registrations, said)
-	return nil
+	return said, nil
 }
 
 func (r *historian) event(m jetstream.Msg, at Stored) (err error) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,11 +27,13 @@ type scan struct {
 	stream      string
 	filter      string
 	window      Window
+	last        uint64 // the last sequence that is read; 0: the stream's last when it begins
 	headersOnly bool
+	ahead       int // messages on their way to us; 0: scanAhead
 }
 
 const (
-	scanAhead = 64              // messages on their way to us
+	scanAhead = 64
 	scanPause = 2 * time.Second // without a message, until the stream is asked whether there are more
 )
 
@@ -49,32 +52,37 @@ func (s scan) run(ctx context.Context, before func(total uint64), each func(jets
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", s.stream, err)
 	}
-	pending := c.CachedInfo().NumPending
 	if before != nil {
-		before(pending)
+		before(c.CachedInfo().NumPending)
 	}
-	if pending == 0 {
-		return nil
+	if s.last == 0 {
+		s.last = held.CachedInfo().State.LastSeq
 	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(scanAhead))
+	at := c.CachedInfo().Delivered.Stream
+	if c.CachedInfo().NumPending == 0 {
+		if more, err := s.more(ctx, held, at+1, s.last); err != nil || !more {
+			return err
+		}
+	}
+	messages, err := c.Messages(jetstream.PullMaxMessages(cmp.Or(s.ahead, scanAhead)))
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", s.stream, err)
 	}
 	defer messages.Stop()
-	err = s.walk(ctx, held, messages, each)
+	err = s.walk(ctx, held, messages, at, each)
 	if errors.Is(err, ErrStop) {
 		return nil
 	}
 	return err
 }
 
-func (s scan) walk(ctx context.Context, held jetstream.Stream, messages jetstream.MessagesContext, each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	last := held.CachedInfo().State.LastSeq
-	var at uint64
+// walk goes on behind a sequence. A consumer that is through may be on a copy that
+// is behind: whether there is more is asked of the stream, whose leader answers.
+func (s scan) walk(ctx context.Context, held jetstream.Stream, messages jetstream.MessagesContext, at uint64, each func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
 	for {
 		m, err := next(ctx, messages)
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			more, moreErr := s.more(ctx, held, at+1, last)
+			more, moreErr := s.more(ctx, held, at+1, s.last)
 			if moreErr != nil || !more {
 				return moreErr
 			}
@@ -88,14 +96,19 @@ func (s scan) walk(ctx context.Context, held jetstream.Stream, messages jetstrea
 			return fmt.Errorf("read stream %s: %w", s.stream, err)
 		}
 		at = meta.Sequence.Stream
-		if at > last || !s.window.Until.IsZero() && meta.Timestamp.After(s.window.Until) {
+		if at > s.last || !s.window.Until.IsZero() && meta.Timestamp.After(s.window.Until) {
 			return nil
 		}
 		if err := each(m, meta); err != nil {
 			return err
 		}
-		if meta.NumPending == 0 || at == last {
+		if at == s.last {
 			return nil
+		}
+		if meta.NumPending == 0 {
+			if more, err := s.more(ctx, held, at+1, s.last); err != nil || !more {
+				return err
+			}
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestSurvey(t *testing.T) {
 		}
 	}
 	states, err := s.Streams(within(t), config.Topology{Replicas: 3})
-	if err != nil || len(states) != 6 {
+	if err != nil || len(states) != len(Names()) {
 		t.Fatalf("streams: %+v, %v", states, err)
 	}
 	for _, state := range states {

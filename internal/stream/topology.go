@@ -16,7 +16,14 @@ const (
 	Trail      = "TRAIL"
 	Parked     = "PARKED"
 	Quarantine = "QUARANTINE"
+	Balances   = "BALANCES"
+	Closings   = "CLOSINGS"
 )
+
+// Names returns all streams.
+func Names() []string {
+	return []string{Callbacks, Payments, Orders, Trail, Parked, Quarantine, Balances, Closings}
+}
 
 // CallbacksDuplicates is the window in which CALLBACKS drops a push that
 // repeats another (Nats-Msg-Id).
@@ -69,6 +76,19 @@ func Declare(t config.Topology) []jetstream.StreamConfig {
 			Subjects: []string{"quarantine.v1.*.*.*"},
 			MaxAge:   t.QuarantineMaxAge, MaxBytes: int64(t.QuarantineMaxBytes),
 			Discard: jetstream.DiscardOld, MaxMsgsPerSubject: int64(t.QuarantineMaxPerSubject),
+		},
+		{
+			Name: Balances, Description: "balances at the gateways, at each merchant's midnight",
+			Subjects: []string{"balances.v1.*"},
+			MaxAge:   t.PaymentsMaxAge, MaxBytes: int64(t.BalancesMaxBytes),
+			Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
+		},
+		{
+			// Kept for ever: what is closed stays closed.
+			Name: Closings, Description: "closed booking periods",
+			Subjects: []string{"closings.v1.*.*"}, MaxBytes: int64(t.ClosingsMaxBytes),
+			Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
+			DenyDelete: true, DenyPurge: true,
 		},
 	}
 }

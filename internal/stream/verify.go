@@ -83,8 +83,8 @@ func verifyStream(want, got jetstream.StreamConfig) []error {
 	if want.DenyDelete {
 		rules = append(
 			rules,
-			rule{"deny_delete", true, got.DenyDelete, "an event could be removed and told again"},
-			rule{"deny_purge", true, got.DenyPurge, "events could be removed and told again"},
+			rule{"deny_delete", true, got.DenyDelete, "what the books rest on could be removed, and an event told again"},
+			rule{"deny_purge", true, got.DenyPurge, "what the books rest on could be removed, and events told again"},
 		)
 	}
 	if want.Duplicates != CallbacksDuplicates || want.Name == Callbacks {
@@ -109,7 +109,7 @@ func verifyBounds(want, got jetstream.StreamConfig) []error {
 		})
 	}
 	switch want.Name {
-	case Payments, Orders:
+	case Payments, Orders, Balances:
 		// The ledger outlives whatever can be replayed into it, or a late
 		// replay would tell an outcome again. 0 is for ever.
 		if got.MaxAge != 0 && got.MaxAge < want.MaxAge {

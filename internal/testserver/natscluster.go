@@ -10,7 +10,7 @@ import (
 )
 
 // The roles of deploy/nats/permissions.conf.
-var natsRoles = []string{"receiver", "worker", "order-service", "downstream", "operator", "setup", "recovery"}
+var natsRoles = []string{"receiver", "worker", "order-service", "downstream", "operator", "finance", "setup", "recovery"}
 
 // NATSServers are the servers of one installation, with the roles of
 // deploy/nats: one alone, or a cluster.

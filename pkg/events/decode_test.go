@@ -269,5 +269,14 @@ func FuzzDecode(f *testing.F) {
 				t.Fatal(diff)
 			}
 		}
+		if e, err := events.DecodeBalance(b); err == nil {
+			var back events.BalanceEvent
+			if err := json.Unmarshal(encode(t, e), &back); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(e, back); diff != "" {
+				t.Fatal(diff)
+			}
+		}
 	})
 }

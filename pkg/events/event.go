@@ -144,7 +144,7 @@ func checkEnvelope(got, want envelope, merchant string) error {
 	case got.Type != want.Type:
 		return invalid("type", fmt.Sprintf("is %q, but the data is of %q", clip(got.Type), want.Type))
 	case got.Subject != want.Subject:
-		return invalid("subject", fmt.Sprintf("is %q, but the data is of order %q", clip(got.Subject), want.Subject))
+		return invalid("subject", fmt.Sprintf("is %q, but the data is of %q", clip(got.Subject), want.Subject))
 	case !validInstallation(installationOf(got.Source)) || got.Source != source(installationOf(got.Source), merchant):
 		return invalid("source", fmt.Sprintf("want urn:settlehook:<installation>:%s, "+
 			"the installation of 1 to 64 letters, digits, dots, dashes and underscores", merchant))

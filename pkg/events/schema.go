@@ -31,7 +31,7 @@ func Schema(eventType string) ([]byte, bool) {
 // [EnvelopeSchemaURI].
 func Schemas() map[string][]byte {
 	all := map[string][]byte{}
-	names := []string{"envelope.v1", TypeSubmitted, TypeRepeated, TypeWithdrawn}
+	names := []string{"envelope.v1", TypeSubmitted, TypeRepeated, TypeWithdrawn, TypeBalance}
 	for _, o := range Outcomes() {
 		names = append(names, Type(o))
 	}

@@ -46,6 +46,10 @@ func QuarantineSubject(class, flow, merchant string) string {
 	return "quarantine.v1." + EscapeToken(class) + "." + EscapeToken(flow) + "." + EscapeToken(merchant)
 }
 
+// BalanceSubject returns balances.v1.<merchant>, where the snapshots of a
+// merchant's balance are, one a day.
+func BalanceSubject(merchant string) string { return "balances.v1." + EscapeToken(merchant) }
+
 const (
 	ordersPrefix    = "orders.v1."
 	submittedPrefix = ordersPrefix + "submitted."

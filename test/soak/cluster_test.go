@@ -44,7 +44,7 @@ func (r *rig) proven() {
 	}
 }
 
-var streams = []string{stream.Callbacks, stream.Payments, stream.Orders, stream.Trail, stream.Parked, stream.Quarantine}
+var streams = stream.Names()
 
 // copied: no copy of a stream lags by more than that, in operations.
 func (r *rig) copied(lag uint64) bool {

@@ -10,14 +10,14 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// Streams holds every event of PAYMENTS and ORDERS to its schema, and to the
-// subject that it is on. Streams that are not there hold none, and what a test
+// Streams holds every event of PAYMENTS, ORDERS and BALANCES to its schema, and to
+// the subject that it is on. Streams that are not there hold none, and what a test
 // put there that does not call itself an event is not looked at. It returns how
 // many events it has read.
 func Streams(ctx context.Context, js jetstream.JetStream) (int, error) {
 	read := 0
 	var wrong []error
-	for _, name := range []string{"PAYMENTS", "ORDERS"} {
+	for _, name := range []string{"PAYMENTS", "ORDERS", "BALANCES"} {
 		err := each(ctx, js, name, func(m jetstream.Msg) {
 			if m.Headers().Get("Content-Type") != events.ContentType {
 				return
@@ -43,6 +43,9 @@ func message(m jetstream.Msg) error {
 	}
 	if e, err := events.Decode(m.Data()); err == nil {
 		return on(m.Subject(), e.NATSSubject())
+	}
+	if b, err := events.DecodeBalance(m.Data()); err == nil {
+		return on(m.Subject(), b.NATSSubject())
 	}
 	o, err := events.DecodeOrder(m.Data())
 	if err != nil {

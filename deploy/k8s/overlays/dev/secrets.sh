@@ -39,6 +39,7 @@ stringData:
   order-service: "$(random)"
   downstream: "$(random)"
   operator: "$(random)"
+  finance: "$(random)"
   setup: "$(random)"
   recovery: "$(random)"
 ---
