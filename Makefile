@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats redis-server chromium prometheus subscriber-node ## install the servers and the browser that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats $(BIN)/oasdiff redis-server chromium prometheus subscriber-node asyncapi ## install the servers, the browser and the packages that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -55,6 +55,10 @@ $(BIN)/kustomize: tools.mod
 $(BIN)/nats: test/k8s/tools/natscli/go.mod
 	@mkdir -p $(BIN)
 	cd $(<D) && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/$@ github.com/nats-io/natscli/nats
+
+$(BIN)/oasdiff: internal/contract/oasdiff/go.mod
+	@mkdir -p $(BIN)
+	cd internal/contract/oasdiff && $(GO) build -o $(CURDIR)/$@ github.com/oasdiff/oasdiff
 
 # Redis comes from the system's packages: as root through apt, else by hand.
 .PHONY: redis-server
@@ -95,6 +99,17 @@ subscriber-node: $(NODE_EXAMPLE)/installed
 $(NODE_EXAMPLE)/installed: examples/subscriber-node/package-lock.json | node
 	@mkdir -p $(@D) && cp examples/subscriber-node/package.json examples/subscriber-node/package-lock.json examples/subscriber-node/.npmrc $(@D)/
 	@cd $(@D) && npm ci --silent --no-audit --no-fund && touch $(@F)
+
+# AsyncAPI's own parser, for the test of docs/asyncapi.json. What its packages
+# would run when they are installed is left out: one only counts installations.
+ASYNCAPI := .cache/asyncapi
+
+.PHONY: asyncapi
+asyncapi: node $(ASYNCAPI)/installed
+
+$(ASYNCAPI)/installed: $(wildcard internal/contract/asyncapi/*)
+	@mkdir -p $(ASYNCAPI) && cp -r internal/contract/asyncapi/. $(ASYNCAPI)/
+	@cd $(ASYNCAPI) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch installed
 
 # The image is built by buildah, from the system's packages as well.
 .PHONY: buildah
@@ -186,6 +201,14 @@ fmt: ## format the code
 .PHONY: generate
 generate: ## write the generated documentation
 	$(GO) generate ./...
+
+.PHONY: publish-contract
+publish-contract: generate $(BIN)/oasdiff ## publish the contract of docs as docs/contract/v1, unless that would break somebody
+	$(GO) run ./internal/contract/gen -samples pkg/events/testdata -out docs/contract/v1/asyncapi.json -publish
+	@for f in docs/openapi-*.json; do \
+	  $(BIN)/oasdiff breaking docs/contract/v1/$$(basename $$f) $$f --fail-on WARN --severity-levels internal/contract/oasdiff/severity.txt || exit 1; \
+	  cp $$f docs/contract/v1/; \
+	done
 
 # The dashboards are built in a copy: node_modules in the tree would be searched
 # by everything that walks it.

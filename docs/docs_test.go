@@ -206,6 +206,9 @@ func TestExampleEventsAreValid(t *testing.T) {
 		if strings.Contains(block[1], `"type": "settlehook.order.`) {
 			_, err = events.DecodeOrder([]byte(block[1]))
 		}
+		if strings.Contains(block[1], `"type": "settlehook.balance.`) {
+			_, err = events.DecodeBalance([]byte(block[1]))
+		}
 		if err != nil {
 			t.Errorf("%v in\n%s", err, block[1])
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
 	"github.com/settlehook/settlehook/pkg/sign"
@@ -74,7 +75,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"), RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error { return prepare(t, env) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe,
+			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe, "emitted": emitted,
 			"park": park, "printed": printed, "followed": followed, "quarantine": quarantine, "review": review, "tell": tell,
 		},
 	})
@@ -254,6 +255,30 @@ func connect(ts *testscript.TestScript) jetstream.JetStream {
 	js, err := jetstream.New(nc)
 	ts.Check(err)
 	return js
+}
+
+// emitted waits until a NATS holds an event, and holds all that it has to their
+// schemas.
+//
+//	emitted nats://127.0.0.1:4222
+func emitted(ts *testscript.TestScript, _ bool, args []string) {
+	nc, err := nats.Connect(args[0])
+	ts.Check(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		read, err := contracttest.Streams(ctx, js)
+		ts.Check(err)
+		if read > 0 {
+			return
+		}
+		<-tick.C
+	}
 }
 
 // weaken breaks a guarantee of a stream: mended by a set-up, or not.

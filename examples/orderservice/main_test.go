@@ -54,6 +54,7 @@ func settlehook(t *testing.T, mischief sandbox.Rates) up.Running {
 				t.Errorf("settlehook ended with %v", err)
 			}
 		})
+		testserver.HoldToContract(t, func() string { return r.NATS })
 		return r
 	case err := <-ended:
 		t.Fatalf("settlehook does not start: %v", err)

@@ -53,7 +53,7 @@ func servers(path string) bool {
 // helpers are packages for tests and tools.
 func helpers(path string) bool {
 	p := short(path)
-	return strings.HasSuffix(p, "test") && p != path || under(p, "internal/testserver") || path == "testing"
+	return strings.HasSuffix(p, "test") && p != path || under(p, "internal/testserver") || under(p, "internal/contract") || path == "testing"
 }
 
 func bans() []ban {
@@ -138,6 +138,7 @@ func TestBansBite(t *testing.T) {
 		{"the standard library's own", map[string][]string{"+internal/reconcile": {"std:fmt"}, "std:fmt": {"os"}}, "I/O under internal/reconcile", ""},
 		{"its tests' fakes", map[string][]string{"+internal/reconcile/reconciletest": {"os"}}, "I/O under internal/reconcile", ""},
 		{"test code", map[string][]string{"+cmd/worker": {"+internal/reconcile/reconciletest"}}, "test code under cmd", "cmd/worker → internal/reconcile/reconciletest"},
+		{"documents", map[string][]string{"+cmd/settlehook": {"+internal/contract"}}, "test code under cmd", "cmd/settlehook → internal/contract"},
 		{"testing", map[string][]string{"+pkg/gateway": {"testing"}}, "test code under pkg", "pkg/gateway → testing"},
 	} {
 		t.Run(test.name+" "+test.ban, func(t *testing.T) {
@@ -191,7 +192,7 @@ var levels = [][]string{
 }
 
 // apart are packages that no program is made of.
-var apart = []string{"internal/architecture", "internal/deps", "internal/testserver", "internal/config/docgen", "deploy", "docs", "test"}
+var apart = []string{"internal/architecture", "internal/contract", "internal/deps", "internal/testserver", "internal/config/docgen", "deploy", "docs", "test"}
 
 func levelOf(path string) int {
 	return slices.IndexFunc(levels, func(folders []string) bool {

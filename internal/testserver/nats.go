@@ -14,9 +14,11 @@ func NATSProcess(t testing.TB) *Process {
 	t.Helper()
 	binary, addr, dir := Binary(t, "nats-server"), FreeAddr(t), t.TempDir()
 	host, port, _ := net.SplitHostPort(addr)
-	return newProcess(t, addr, func() *exec.Cmd {
+	p := newProcess(t, addr, func() *exec.Cmd {
 		return exec.Command(binary, "-a", host, "-p", port, "-js", "-sd", dir)
 	})
+	HoldToContract(t, p.address)
+	return p
 }
 
 // NATS starts a server in this process, on a loopback port, with JetStream on
@@ -34,5 +36,11 @@ func NATS(t testing.TB) *server.Server {
 		t.Fatalf("NATS is not ready after %s", readyTimeout)
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	HoldToContract(t, func() string {
+		if !s.Running() {
+			return ""
+		}
+		return s.ClientURL()
+	})
 	return s
 }

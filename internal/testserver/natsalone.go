@@ -48,6 +48,7 @@ func NATSAlone(t testing.TB, c NATSConfig) NATSServers {
 		return cmd
 	})
 	p.Monitor = net.JoinHostPort(host, c.Monitor)
+	HoldToContract(t, p.address)
 	return NATSServers{p}
 }
 

@@ -56,11 +56,13 @@ func NATSWithRoles(t testing.TB) NATSServers {
 	t.Helper()
 	binary, addr, dir := Binary(t, "nats-server"), FreeAddr(t), t.TempDir()
 	host, port, _ := net.SplitHostPort(addr)
-	return NATSServers{newProcess(t, addr, func() *exec.Cmd {
+	p := newProcess(t, addr, func() *exec.Cmd {
 		cmd := exec.Command(binary, "-a", host, "-p", port, "-js", "-sd", dir, "-c", natsConf("permissions.conf"))
 		cmd.Env = passwords()
 		return cmd
-	})}
+	})
+	HoldToContract(t, p.address)
+	return NATSServers{p}
 }
 
 // NATSCluster starts the cluster of deploy/nats with three servers. It may have
@@ -85,7 +87,20 @@ func NATSCluster(t testing.TB) NATSServers {
 		})
 		servers[i].Monitor = monitors[i]
 	}
+	HoldToContract(t, servers.address)
 	return servers
+}
+
+// address is where the operator reaches a cluster all of whose servers run, else
+// empty: with some of them down it may have no leader.
+func (s NATSServers) address() string {
+	for _, p := range s {
+		if p.address() == "" {
+			return ""
+		}
+		p.Continue() // one that is paused answers nobody
+	}
+	return s.URL("operator")
 }
 
 // Named is the server of this name, as the cluster calls it.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/stream"
 )
 
@@ -110,6 +111,7 @@ func run(t *testing.T, c Config) *instance {
 // stop ends it as Ctrl-C does.
 func (i *instance) stop() {
 	i.t.Helper()
+	i.holdToContract()
 	i.end()
 	select {
 	case <-i.gone:
@@ -118,6 +120,20 @@ func (i *instance) stop() {
 	}
 	if i.err != nil {
 		i.t.Fatalf("stopped with %v", i.err)
+	}
+}
+
+// holdToContract holds what was emitted to its schemas, where that can be read
+// from outside.
+func (i *instance) holdToContract() {
+	i.t.Helper()
+	if i.at.NATS == "" {
+		return
+	}
+	js, disconnect := i.streams()
+	defer disconnect()
+	if _, err := contracttest.Streams(i.t.Context(), js); err != nil {
+		i.t.Error(err)
 	}
 }
 

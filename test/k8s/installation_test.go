@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/sandbox"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/internal/testserver"
@@ -257,6 +258,9 @@ func (i *installation) ledger() map[string][]events.Event {
 		m, err := c.Next(jetstream.FetchMaxWait(30 * time.Second))
 		if err != nil {
 			i.t.Fatal(err)
+		}
+		if err := contracttest.Event(m.Data()); err != nil {
+			i.t.Errorf("%s breaks the contract: %v", m.Subject(), err)
 		}
 		e, err := events.Decode(m.Data())
 		if err != nil {

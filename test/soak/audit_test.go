@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/settlehook/settlehook/internal/callback"
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 	"github.com/settlehook/settlehook/pkg/sign"
@@ -55,6 +56,9 @@ func (r *rig) audit(a *audit, books account) {
 		if err != nil || e.NATSSubject() != m.Subject() {
 			a.fault(ledgercheck.Wrong, fmt.Sprintf("the event on %s: %v", m.Subject(), err))
 			return
+		}
+		if err := contracttest.Event(m.Data()); err != nil {
+			a.fault(ledgercheck.Wrong, fmt.Sprintf("the event on %s breaks the contract: %v", m.Subject(), err))
 		}
 		a.events++
 		id := e.Data.Common().OrderID

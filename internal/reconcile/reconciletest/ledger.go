@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -30,16 +31,14 @@ var _ reconcile.Ledger = (*Ledger)(nil)
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger { return &Ledger{} }
 
-// NewPlainLedger returns an empty ledger that keeps events without taking them
-// over the wire, for tests that store hundreds of thousands.
+// NewPlainLedger returns an empty ledger that holds events to their schemas, but
+// keeps them without reading them back, for tests that store hundreds of
+// thousands.
 func NewPlainLedger() *Ledger { return &Ledger{plain: true} }
 
 // Append implements reconcile.Ledger.
 func (l *Ledger) Append(ctx context.Context, e events.Event, expected uint64) (uint64, error) {
-	read, err := e, error(nil)
-	if !l.plain {
-		read, err = overTheWire(e)
-	}
+	read, err := overTheWire(e, l.plain)
 	if err != nil {
 		return 0, err
 	}
@@ -66,11 +65,17 @@ func (l *Ledger) Append(ctx context.Context, e events.Event, expected uint64) (u
 	return uint64(len(l.stored)), nil
 }
 
-// overTheWire is an event as it is read back.
-func overTheWire(e events.Event) (events.Event, error) {
+// overTheWire is an event as it is read back; plain leaves the reading out.
+func overTheWire(e events.Event, plain bool) (events.Event, error) {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return events.Event{}, fmt.Errorf("encode event: %w", err)
+	}
+	if err := contracttest.Event(body); err != nil {
+		return events.Event{}, fmt.Errorf("what was stored breaks the contract: %w", err)
+	}
+	if plain {
+		return e, nil
 	}
 	read, err := events.Decode(body)
 	if err != nil {

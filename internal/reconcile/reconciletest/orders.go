@@ -2,9 +2,12 @@ package reconciletest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/internal/reconcile"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -31,6 +34,9 @@ var (
 
 // Submit implements [OrderBook].
 func (o *Orders) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, err error) {
+	if err := inContract(e); err != nil {
+		return false, err
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -60,6 +66,9 @@ func (o *Orders) Submit(ctx context.Context, e events.OrderEvent) (fresh bool, e
 
 // Withdraw implements [OrderBook].
 func (o *Orders) Withdraw(ctx context.Context, e events.OrderEvent) error {
+	if err := inContract(e); err != nil {
+		return err
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -83,6 +92,18 @@ func (o *Orders) Withdraw(ctx context.Context, e events.OrderEvent) error {
 }
 
 // inOtherFlow reports whether the order id names an order of the other flow.
+// inContract holds what an order service sends to its schema.
+func inContract(e events.OrderEvent) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	if err := contracttest.Event(body); err != nil {
+		return fmt.Errorf("what was sent breaks the contract: %w", err)
+	}
+	return nil
+}
+
 func (o *Orders) inOtherFlow(order events.Order) bool {
 	for _, e := range o.stored {
 		if e.Data.Merchant == order.Merchant && e.Data.OrderID == order.OrderID && e.Data.Flow != order.Flow {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/settlehook/settlehook/internal/contract/contracttest"
 	"github.com/settlehook/settlehook/pkg/events"
 	"github.com/settlehook/settlehook/pkg/subscribe"
 	"github.com/settlehook/settlehook/pkg/subscribe/eventstest"
@@ -44,6 +45,9 @@ func TestBuildersDecode(t *testing.T) {
 			body, err := e.MarshalJSON()
 			if err != nil {
 				t.Fatalf("%s %s: %v", o, name, err)
+			}
+			if err := contracttest.Event(body); err != nil {
+				t.Errorf("%s %s: it breaks the contract: %v", o, name, err)
 			}
 			back, err := events.Decode(body)
 			if err != nil || back.ID != e.ID || back.NATSSubject() != e.NATSSubject() {

@@ -1,0 +1,94 @@
+package contracttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/pkg/events"
+)
+
+// Streams holds every event of PAYMENTS, ORDERS and BALANCES to its schema, and to
+// the subject that it is on. Streams that are not there hold none, and what a test
+// put there that does not call itself an event is not looked at. It returns how
+// many events it has read.
+func Streams(ctx context.Context, js jetstream.JetStream) (int, error) {
+	read := 0
+	var wrong []error
+	for _, name := range []string{"PAYMENTS", "ORDERS", "BALANCES"} {
+		err := each(ctx, js, name, func(m jetstream.Msg) {
+			if m.Headers().Get("Content-Type") != events.ContentType {
+				return
+			}
+			read++
+			if err := message(m); err != nil && len(wrong) < mostWrong {
+				wrong = append(wrong, fmt.Errorf("%s: %w\n%s", m.Subject(), err, m.Data()))
+			}
+		})
+		if err != nil {
+			return read, fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	return read, errors.Join(wrong...)
+}
+
+// mostWrong bounds what a test prints.
+const mostWrong = 10
+
+func message(m jetstream.Msg) error {
+	if err := Event(m.Data()); err != nil {
+		return err
+	}
+	if e, err := events.Decode(m.Data()); err == nil {
+		return on(m.Subject(), e.NATSSubject())
+	}
+	if b, err := events.DecodeBalance(m.Data()); err == nil {
+		return on(m.Subject(), b.NATSSubject())
+	}
+	o, err := events.DecodeOrder(m.Data())
+	if err != nil {
+		return fmt.Errorf("pkg/events can't read what its schemas accept: %w", err)
+	}
+	return on(m.Subject(), o.NATSSubject())
+}
+
+func on(subject, want string) error {
+	if subject != want {
+		return fmt.Errorf("it belongs on %s", want)
+	}
+	return nil
+}
+
+// each reads a stream as it is now, from its beginning.
+func each(ctx context.Context, js jetstream.JetStream, name string, look func(jetstream.Msg)) error {
+	s, err := js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	left := s.CachedInfo().State.Msgs
+	if left == 0 {
+		return nil
+	}
+	c, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return err
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for ; left > 0; left-- {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		look(m)
+	}
+	return nil
+}
