@@ -41,7 +41,7 @@ func (c *orderCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	history, err := stream.ReadHistory(ctx, d.js, string(c.Merchant), c.ID)
+	history, err := stream.ReadHistory(ctx, d.JS, string(c.Merchant), c.ID)
 	if err != nil {
 		return err
 	}

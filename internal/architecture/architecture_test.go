@@ -185,7 +185,7 @@ var levels = [][]string{
 		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/natsmon", "internal/orderapi", "internal/receiver",
 		"internal/redisconn", "internal/sandbox", "internal/story", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles", "internal/tracing",
 	},
-	{"internal/app", "internal/doctor", "internal/keda"},
+	{"internal/app", "internal/console", "internal/doctor", "internal/keda", "internal/operator"},
 	{"internal/up"}, // the all-in-one: app and the servers it brings
 	{"cmd"},
 }
