@@ -12,27 +12,47 @@ import (
 	"github.com/settlehook/settlehook/pkg/sign"
 )
 
-// head begins every line: what, whose, which order.
-func head(mark, what, merchant, flow, order string) string {
-	return fmt.Sprintf("%s %-10s %-8s %-7s %-26s", mark, what, merchant, flow, order)
+// Line is what a message says, for a person.
+type Line struct {
+	Mark, What              string // of what kind it is: "✓", "settled"
+	Merchant, Flow, OrderID string
+	Detail                  string
+}
+
+// String is the line as it is printed.
+func (l Line) String() string {
+	text := fmt.Sprintf("%s %-10s %-8s %-7s %-26s", l.Mark, l.What, l.Merchant, l.Flow, l.OrderID)
+	if l.Detail != "" {
+		text += " " + l.Detail
+	}
+	return text
+}
+
+// Describe says what a message of a stream is.
+func Describe(streamName string, m jetstream.Msg) (Line, error) {
+	describe, known := describers[streamName]
+	if !known {
+		return Line{}, fmt.Errorf("nothing describes the stream %s", streamName)
+	}
+	return describe(m)
 }
 
 // callbackLine: something arrived.
-func callbackLine(m jetstream.Msg) (string, error) {
+func callbackLine(m jetstream.Msg) (Line, error) {
 	params, err := sign.Parse(m.Headers().Get(stream.HeaderContentType), m.Data())
 	if err != nil {
-		return "", err
+		return Line{}, err
 	}
 	cb, err := callback.FromParams(params)
 	if err != nil {
-		return "", err
+		return Line{}, err
 	}
 	tokens := strings.Split(m.Subject(), ".")
 	said := cb.Status.String()
 	if cb.Reverse {
 		said += ", reversed"
 	}
-	return head("→", "callback", tokens[3], tokens[2], cb.OrderID) + fmt.Sprintf(" %s %s", cb.Amount, said), nil
+	return Line{"→", "callback", tokens[3], tokens[2], cb.OrderID, cb.Amount.String() + " " + said}, nil
 }
 
 // marks of the outcomes: what a person looks for.
@@ -42,39 +62,46 @@ var marks = map[events.Outcome]string{
 }
 
 // eventLine: something left.
-func eventLine(m jetstream.Msg) (string, error) {
+func eventLine(m jetstream.Msg) (Line, error) {
 	e, err := events.Decode(m.Data())
 	if err != nil {
-		return "", err
+		return Line{}, err
 	}
+	return EventLine(e), nil
+}
+
+// EventLine says what an event is.
+func EventLine(e events.Event) Line {
 	p := e.Data.Common()
-	text := head(marks[e.Outcome()], string(e.Outcome()), p.Merchant, string(p.Flow), p.OrderID)
+	var said []string
 	if p.Amount.Known() {
-		text += fmt.Sprintf(" %s %s", p.Amount, p.Currency)
+		said = append(said, p.Amount.String()+" "+p.Currency)
 	}
 	if p.Direction != events.None {
-		text += " " + string(p.Direction)
+		said = append(said, string(p.Direction))
 	}
 	if p.Net.Known() {
-		text += fmt.Sprintf(" (net %s)", p.Net)
+		said = append(said, "(net "+p.Net.String()+")")
 	}
 	switch d := e.Data.(type) {
 	case events.Review:
-		text += " needs a person: " + p.Reason + said(p)
+		said = append(said, "needs a person: "+p.Reason+amountsSaid(p))
 	case events.Resolved:
-		text += " review closed by " + d.By
+		said = append(said, "review closed by "+d.By)
 	}
+	more := []string{strings.Join(said, " ")}
 	if p.Via == events.ViaSweep {
-		text += ", found by the sweep"
+		more = append(more, "found by the sweep")
 	}
 	if p.Supersedes != "" {
-		text += ", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:]
+		more = append(more, "supersedes "+p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:])
 	}
-	return text, nil
+	detail := strings.TrimPrefix(strings.Join(more, ", "), ", ")
+	return Line{marks[e.Outcome()], string(e.Outcome()), p.Merchant, string(p.Flow), p.OrderID, detail}
 }
 
-// said lists the amounts that a review is about.
-func said(p events.Payment) string {
+// amountsSaid lists the amounts that a review is about.
+func amountsSaid(p events.Payment) string {
 	text := ""
 	if c := p.Evidence.Callback; c != nil && c.Amount.Known() {
 		text += ", callback " + c.Amount.String()
@@ -89,13 +116,13 @@ func said(p events.Payment) string {
 }
 
 // parkedLine: something was given up on.
-func parkedLine(m jetstream.Msg) (string, error) {
+func parkedLine(m jetstream.Msg) (Line, error) {
 	tokens := strings.Split(m.Subject(), ".")
-	return head("‖", "parked", tokens[3], tokens[2], "") + " " + m.Headers().Get(stream.HeaderReason), nil
+	return Line{"‖", "parked", tokens[3], tokens[2], "", m.Headers().Get(stream.HeaderReason)}, nil
 }
 
 // quarantineLine: something was refused.
-func quarantineLine(m jetstream.Msg) (string, error) {
+func quarantineLine(m jetstream.Msg) (Line, error) {
 	tokens := strings.Split(m.Subject(), ".")
-	return head("⊘", "refused", tokens[4], tokens[3], "") + " " + m.Headers().Get(stream.HeaderReason), nil
+	return Line{"⊘", "refused", tokens[4], tokens[3], "", m.Headers().Get(stream.HeaderReason)}, nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // describers say in a line what a message of each stream is.
-var describers = map[string]func(jetstream.Msg) (string, error){
+var describers = map[string]func(jetstream.Msg) (Line, error){
 	stream.Callbacks: callbackLine, stream.Payments: eventLine,
 	stream.Parked: parkedLine, stream.Quarantine: quarantineLine,
 }
@@ -48,7 +48,8 @@ func (t *Tail) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, c := range t.consumers {
 		g.Go(func() error {
-			if err := t.follow(ctx, c, describers[name]); err != nil {
+			err := Follow(ctx, c, func(m jetstream.Msg) { t.out.line(m, lineOf(name, m)) })
+			if err != nil {
 				return fmt.Errorf("follow %s: %w", name, err)
 			}
 			return nil
@@ -57,7 +58,16 @@ func (t *Tail) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (t *Tail) follow(ctx context.Context, c jetstream.Consumer, describe func(jetstream.Msg) (string, error)) error {
+func lineOf(streamName string, m jetstream.Msg) string {
+	l, err := Describe(streamName, m)
+	if err != nil {
+		return fmt.Sprintf("? %s: %v", m.Subject(), err)
+	}
+	return l.String()
+}
+
+// Follow hands over every message of a consumer until ctx ends.
+func Follow(ctx context.Context, c jetstream.Consumer, each func(jetstream.Msg)) error {
 	messages, err := c.Messages()
 	if err != nil {
 		return err
@@ -72,11 +82,7 @@ func (t *Tail) follow(ctx context.Context, c jetstream.Consumer, describe func(j
 			pause(ctx) // the ordered consumer recovers by itself, or not at all
 			continue
 		}
-		text, err := describe(m)
-		if err != nil {
-			text = fmt.Sprintf("? %s: %v", m.Subject(), err)
-		}
-		t.out.line(m, text)
+		each(m)
 	}
 }
 
