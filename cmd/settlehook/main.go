@@ -28,6 +28,7 @@ type cli struct {
 	Sign       signCmd       `cmd:"" help:"Sign the parameters on standard input."`
 	Verify     verifyCmd     `cmd:"" help:"Verify the signed callback on standard input, and say why it is refused."`
 	Order      orderCmd      `cmd:"" help:"Tell what became of an order: everything that is known of it."`
+	Console    consoleCmd    `cmd:"" help:"Serve a local web page: live flow, orders, reviews, parked and refused callbacks."`
 	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
 	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`
