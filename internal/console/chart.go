@@ -13,7 +13,7 @@ import (
 // The size of a chart, in its own units.
 const (
 	chartWidth, chartHeight = 720, 200
-	chartLeft, chartRight   = 44, 8
+	chartLeft, chartRight   = 56, 8
 	chartTop, chartBottom   = 10, 22
 	plotWidth               = chartWidth - chartLeft - chartRight
 	plotHeight              = chartHeight - chartTop - chartBottom

@@ -126,7 +126,7 @@ func (c *Console) reviewPageOf(ctx context.Context, f file) (p reviewPage, err e
 		closed := f.review.Resolution.Data.(events.Resolved)
 		p.Resolution = &closed
 	}
-	p.Evidence = evidence(p.Payment, p.Background)
+	p.Evidence = evidence(p.Payment, p.Background, c.clock())
 	p.Asked = p.Background.Answer != nil
 	if p.Background.Silence != nil {
 		p.Silence = cases.Worded(p.Background.Silence).Error()
@@ -141,7 +141,7 @@ func (c *Console) reviewPageOf(ctx context.Context, f file) (p reviewPage, err e
 }
 
 // evidence is what each party says, side by side.
-func evidence(p events.Payment, b cases.Background) []statement {
+func evidence(p events.Payment, b cases.Background, now time.Time) []statement {
 	said := statement{Who: "Callback", Status: "said nothing"}
 	if cb := p.Evidence.Callback; cb != nil {
 		said = statement{"Callback", callback.Status(cb.Status).String(), amountText(cb.Amount, p.Currency), amountText(cb.Fee, p.Currency), cb.PlatOrderID, p.Evidence.ReceivedAt}
@@ -167,7 +167,11 @@ func evidence(p events.Payment, b cases.Background) []statement {
 	}
 	all := []statement{said, asked, ordered}
 	if a := b.Answer; a != nil {
-		all = append(all, statement{"Order query, now", cases.Said(*a, p.Currency), amountText(a.Amount.InCurrency(p.Currency), p.Currency), amountText(a.Fee, p.Currency), a.PlatOrderID, time.Time{}})
+		fresh := statement{"Order query, now", cases.Said(*a, p.Currency), amountText(a.Amount, p.Currency), amountText(a.Fee, p.Currency), a.PlatOrderID, now}
+		if a.Found && a.Amount.Known() {
+			fresh.Status = a.Status.String() // the amount has its own row
+		}
+		all = append(all, fresh)
 	}
 	return all
 }
@@ -176,7 +180,7 @@ func amountText(a events.Amount, currency string) string {
 	if !a.Known() {
 		return ""
 	}
-	return a.String() + " " + currency
+	return a.InCurrency(currency).String() + " " + currency
 }
 
 func (c *Console) showReview(w http.ResponseWriter, r *http.Request) error {
