@@ -259,13 +259,19 @@ func (s *site) post(from, path string, form url.Values) answer {
 func (a answer) has(t *testing.T, status int, texts ...string) {
 	t.Helper()
 	if a.status != status {
-		t.Errorf("%s answered %d, want %d: %s", a.at, a.status, status, a.body)
+		t.Errorf("%s answered %d, want %d: %s", a.at, a.status, status, a.main())
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.body, text) {
-			t.Errorf("%s has no %q: %s", a.at, text, a.body)
+			t.Errorf("%s has no %q: %s", a.at, text, a.main())
 		}
 	}
+}
+
+// main is the part of a page that is its own.
+func (a answer) main() string {
+	_, after, _ := strings.Cut(a.body, `<main`)
+	return after[:min(len(after), 1500)]
 }
 
 // lacks holds an answer to what must not be in it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -319,6 +320,19 @@ func (c *Console) refusedDecision(w http.ResponseWriter, r *http.Request, id, as
 	return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = refusal.Error(), as, why })
 }
 
+// resolvedWords says what a resolution did.
+func resolvedWords(res reconcile.Resolved) string {
+	if res.Event == nil {
+		return "The review is closed, and no outcome was told."
+	}
+	p := res.Event.Data.Common()
+	what := strings.TrimSpace(res.Event.ID + " " + amountText(p.Amount, p.Currency))
+	if !res.Emitted {
+		return "The review is closed; downstream had been told " + what + "."
+	}
+	return "Downstream is told " + what + ", and the review is closed."
+}
+
 // resolveReview makes a decision that was previewed.
 func (c *Console) resolveReview(w http.ResponseWriter, r *http.Request) error {
 	v, valid := c.previews.take(r.PostForm.Get("preview"))
@@ -339,7 +353,7 @@ func (c *Console) resolveReview(w http.ResponseWriter, r *http.Request) error {
 		return c.refusedDecision(w, r, v.ID, v.As, v.Why, err)
 	}
 	c.standing.forget()
-	tell(r, "Resolved: "+cases.Would(v.As, res, f.Merchant.Currency)+".")
+	tell(r, resolvedWords(res))
 	http.Redirect(w, r, reviewURL(v.ID), http.StatusSeeOther)
 	return nil
 }
