@@ -7,13 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/settlehook/settlehook/internal/testserver"
@@ -23,40 +19,16 @@ import (
 // tab is a person's browser at the console.
 type tab struct {
 	*site
-	ctx context.Context
-
-	mu   sync.Mutex
-	said []string // what the browser complained about
+	ctx        context.Context
+	complaints func() []string
 }
 
 func (s *site) opens(browser context.Context, t *testing.T) *tab {
 	t.Helper()
 	b := &tab{site: s}
-	b.ctx = testserver.ChromiumTab(browser, t, chromedp.WithListener(b.listen))
+	b.ctx, b.complaints = testserver.WatchedTab(browser, t)
 	b.do(chromedp.Navigate(s.login()))
 	return b
-}
-
-// listen keeps what a clean page gives no reason for: violations of the policy,
-// errors of a script, dialogs.
-func (b *tab) listen(event any) {
-	var said string
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		if e.Entry.Source == log.EntrySourceNetwork { // an answer of 4xx, which is wanted where it comes
-			return
-		}
-		said = e.Entry.Text
-	case *runtime.EventExceptionThrown:
-		said = "a script failed"
-	case *page.EventJavascriptDialogOpening:
-		said = "a dialog opened: " + e.Message
-	default:
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.said = append(b.said, said)
 }
 
 func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -73,9 +45,7 @@ func (b *tab) isClean() {
 	if hacked, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`"hacked" in window`)); err != nil || hacked {
 		b.t.Errorf("a hostile text ran: %v, %v", hacked, err)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, said := range b.said {
+	for _, said := range b.complaints() {
 		b.t.Errorf("the browser says: %s", said)
 	}
 }
