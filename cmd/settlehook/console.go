@@ -50,6 +50,8 @@ func (c *consoleCmd) Run(io streams) error {
 	switch {
 	case errors.Is(err, console.ErrRemote):
 		return usageError{fmt.Errorf("--listen: %w; add --allow-remote if that is meant", err)}
+	case errors.Is(err, console.ErrAddress):
+		return usageError{fmt.Errorf("--listen: %w", err)}
 	case err != nil:
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // The size of a chart, in its own units.
 const (
 	chartWidth, chartHeight = 720, 200
-	chartLeft, chartRight   = 56, 8
+	chartLeft, chartRight   = 68, 8
 	chartTop, chartBottom   = 10, 22
 	plotWidth               = chartWidth - chartLeft - chartRight
 	plotHeight              = chartHeight - chartTop - chartBottom
@@ -104,10 +104,11 @@ func hourTitle(h toldHour) string {
 		h.At.Format("15:04"), h.At.Add(time.Hour).Format("15:04"), h.Settled, h.Failed, h.Reversed, h.Expired, h.Review)
 }
 
-// roundUp is the next number of 1, 2, 5, 10, 20, 50 …
+// roundUp is the next number with one digit before its zeros, of those whose half
+// reads well.
 func roundUp(n int) int {
 	for unit := 1; ; unit *= 10 {
-		for _, first := range []int{1, 2, 5} {
+		for _, first := range []int{1, 2, 4, 6, 8} {
 			if first*unit >= n {
 				return first * unit
 			}

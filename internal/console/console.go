@@ -25,8 +25,12 @@ type Config struct {
 	Clock func() time.Time // nil: the machine's
 }
 
-// ErrRemote is the error of an address beyond loopback that nobody allowed.
-var ErrRemote = errors.New("is reached from other machines")
+// Errors of an address to listen on: beyond loopback, where nobody allowed that, and
+// none at all.
+var (
+	ErrRemote  = errors.New("is reached from other machines")
+	ErrAddress = errors.New("is not an address to listen on; write it like 127.0.0.1:8070")
+)
 
 // Bounds of requests. Nothing that a person does here takes longer, and nothing
 // that a page sends is larger.
@@ -60,12 +64,12 @@ type Console struct {
 	streams  chan struct{} // a token for each live page
 }
 
-// New listens; Run serves. An address beyond loopback is [ErrRemote] unless it is
-// allowed.
+// New listens; Run serves. Errors: [ErrRemote], [ErrAddress], or what says why the
+// address can't be had.
 func New(ctx context.Context, c Config) (*Console, error) {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an address to listen on; write it like 127.0.0.1:8070", c.Listen)
+		return nil, fmt.Errorf("%q %w", c.Listen, ErrAddress)
 	}
 	local := isLoopback(host)
 	if !local && !c.AllowRemote {

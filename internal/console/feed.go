@@ -76,6 +76,9 @@ func (f *feed) end() { f.endOnce.Do(func() { close(f.ended) }) }
 
 func (f *feed) follow(ctx context.Context, name string) error {
 	held, err := f.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("%w; is NATS_URL right? 'settlehook setup' makes the streams", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -109,23 +112,43 @@ func (f *feed) take(name string, m jetstream.Msg) {
 		return
 	}
 	i := item{At: meta.Timestamp.UTC()}
-	if name == stream.Payments {
-		e, err := events.Decode(m.Data())
-		if err == nil {
-			f.figures.add(e)
+	number := strconv.FormatUint(meta.Sequence.Stream, 10)
+	switch name {
+	case stream.Payments:
+		if wanted := f.told(&i, m.Data(), meta.NumPending); !wanted {
+			return
 		}
-		if meta.NumPending == 0 {
-			f.figures.caughtUp()
-		}
-		if meta.NumPending >= kept {
-			return // a day's events pass, and the newest stay
+	case stream.Parked:
+		i.Link = link{"parked " + number, "/parked/" + number}
+	case stream.Quarantine:
+		i.Link = link{"refused " + number, "/quarantine/" + number}
+	}
+	if i.What == "" {
+		if i.Line, err = tail.Describe(name, m); err != nil {
+			i.Line = tail.Line{Mark: "?", What: "unreadable", Detail: m.Subject() + ": " + err.Error()}
 		}
 	}
-	if i.Line, err = tail.Describe(name, m); err != nil {
-		i.Line = tail.Line{Mark: "?", What: "unreadable", Detail: m.Subject() + ": " + err.Error()}
+	if i.Link.URL == "" && i.OrderID != "" {
+		i.Link = link{i.OrderID, orderURL(i.Merchant, i.OrderID)}
 	}
-	i.Link = linkOf(name, meta.Sequence.Stream, i.Line, m)
 	f.add(i)
+}
+
+// told counts an event, and reports whether the flow wants it: a day's events pass,
+// and the newest stay.
+func (f *feed) told(i *item, body []byte, pending uint64) (wanted bool) {
+	e, err := events.Decode(body)
+	if err == nil {
+		f.figures.add(e)
+		i.Line = tail.EventLine(e)
+		if e.Outcome() == events.OutcomeReview {
+			i.Link = link{i.OrderID, reviewURL(e.ID)}
+		}
+	}
+	if pending == 0 {
+		f.figures.caughtUp()
+	}
+	return pending < kept
 }
 
 func (f *feed) add(i item) {
@@ -162,22 +185,4 @@ func (f *feed) after(id int64) (fresh []item, skipped int64, next <-chan struct{
 		fresh = slices.Clone(f.newest[min(first-f.newest[0].ID, int64(len(f.newest))):])
 	}
 	return fresh, f.last - id - int64(len(fresh)), f.changed
-}
-
-// linkOf is where a person reads on.
-func linkOf(name string, sequence uint64, l tail.Line, m jetstream.Msg) link {
-	number := strconv.FormatUint(sequence, 10)
-	switch name {
-	case stream.Parked:
-		return link{"parked " + number, "/parked/" + number}
-	case stream.Quarantine:
-		return link{"refused " + number, "/quarantine/" + number}
-	}
-	if e, err := events.Decode(m.Data()); name == stream.Payments && err == nil && e.Outcome() == events.OutcomeReview {
-		return link{l.OrderID, reviewURL(e.ID)}
-	}
-	if l.OrderID == "" {
-		return link{}
-	}
-	return link{l.OrderID, orderURL(l.Merchant, l.OrderID)}
 }

@@ -37,7 +37,7 @@ func (c *Console) showLive(w http.ResponseWriter, r *http.Request) error {
 // Times of a live page.
 const (
 	gather     = 250 * time.Millisecond // lines that come close together go out together
-	refigure   = 3 * time.Second
+	refigure   = 2 * time.Second
 	heartbeat  = 15 * time.Second
 	frameBound = 10 * time.Second
 )
@@ -62,7 +62,8 @@ func (c *Console) streamFlow(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	s := sse{w: w, control: http.NewResponseController(w), c: c, figures: -1}
-	if s.write("retry: 2000\n\n") != nil {
+	// The bound of reading a request is no bound of a page that stays open.
+	if s.control.SetReadDeadline(time.Time{}) != nil || s.write("retry: 2000\n\n") != nil {
 		return
 	}
 	refresh, beat := time.NewTicker(refigure), time.NewTicker(heartbeat)

@@ -28,7 +28,7 @@ func TestPages(t *testing.T) {
 		return strings.Contains(body, ">A1</a>") && strings.Contains(body, "parked 1") && strings.Contains(body, "refused 1") && !strings.Contains(body, "still being read")
 	})
 	for path, texts := range map[string][]string{
-		"/":                        {`<p class="big s-settled">1</p>`, "1000.00 INR", "1 settled, 0 failed", "<b>1</b> in review", `href="` + html.EscapeString(reviewPath) + `"`},
+		"/":                        {`<p class="big s-settled">1</p>`, `INR <span class="money">1000.00</span> in, <span class="money">0.00</span> out`, "1 settled, 0 failed", "<b>1</b> in review", `href="` + html.EscapeString(reviewPath) + `"`},
 		"/orders":                  {`name="id"`},
 		"/orders?id=A1":            {`s-settled">settled`, "downstream was told", "Nothing waits for a person", "m1001/A1/settled", "three-way"},
 		"/orders?id=A2":            {"a person is asked", ">Review amount_mismatch</a>"},

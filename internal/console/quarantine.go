@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/settlehook/settlehook/internal/cases"
@@ -116,11 +115,7 @@ func (c *Console) redriveQuarantined(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	back := "/quarantine"
-	if merchant := r.PostForm.Get("merchant"); merchant != "" {
-		back += "?" + url.Values{"merchant": {merchant}}.Encode()
-	}
-	return c.doTo(w, r, back, func(ctx context.Context, watch cases.Watch) error {
+	return c.doTo(w, r, "/quarantine", func(ctx context.Context, watch cases.Watch) error {
 		_, err := quarantine.Some(ctx, sequences, quarantine.Redrive, watch)
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -268,5 +269,6 @@ func sequencesOf(r *http.Request) (all []uint64, err error) {
 	case len(all) > redrivenAtMost:
 		return nil, wrongInput("Choose at most %d at once.", redrivenAtMost)
 	}
-	return all, nil
+	slices.Sort(all) // the order of arrival
+	return slices.Compact(all), nil
 }

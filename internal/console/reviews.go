@@ -62,12 +62,13 @@ type reviewPage struct {
 	Resolution *events.Resolved
 	Background cases.Background
 	Evidence   []statement
-	Asked      bool   // the gateway was, just now
-	Silence    string // why it did not answer
-	Barred     string // why nothing can be resolved from here
-	Unasked    string // why the gateway can't be asked from here
-	As, Why    string // as given
-	Fault      string // of what was given
+	Differ     map[string]bool // of the evidence: in what the statements differ
+	Asked      bool            // the gateway was, just now
+	Silence    string          // why it did not answer
+	Barred     string          // why nothing can be resolved from here
+	Unasked    string          // why the gateway can't be asked from here
+	As, Why    string          // as given
+	Fault      string          // of what was given
 }
 
 // statement is what one party says of the order.
@@ -128,6 +129,10 @@ func (c *Console) reviewPageOf(ctx context.Context, f file) (p reviewPage, err e
 		p.Resolution = &closed
 	}
 	p.Evidence = evidence(p.Payment, p.Background, c.clock())
+	p.Differ = map[string]bool{
+		"amount": differ(p.Evidence, func(s statement) string { return s.Amount }),
+		"order":  differ(p.Evidence, func(s statement) string { return s.PlatOrder }),
+	}
 	p.Asked = p.Background.Answer != nil
 	if p.Background.Silence != nil {
 		p.Silence = cases.Worded(p.Background.Silence).Error()
@@ -175,6 +180,22 @@ func evidence(p events.Payment, b cases.Background, now time.Time) []statement {
 		all = append(all, fresh)
 	}
 	return all
+}
+
+// differ reports whether those who say something say different things.
+func differ(all []statement, of func(statement) string) bool {
+	first := ""
+	for _, s := range all {
+		text := of(s)
+		if text == "" {
+			continue
+		}
+		if first != "" && text != first {
+			return true
+		}
+		first = text
+	}
+	return false
 }
 
 func amountText(a events.Amount, currency string) string {

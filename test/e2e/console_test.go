@@ -53,7 +53,7 @@ func (w *world) startConsole(browser context.Context) *consoleRun {
 	})
 	c.base = login[1]
 	c.tab, c.complaints = testserver.WatchedTab(browser, w.t)
-	c.do(chromedp.EmulateViewport(1200, 900), chromedp.Navigate(login[0]))
+	c.do(chromedp.EmulateViewport(1200, 960), chromedp.Navigate(login[0]))
 	return c
 }
 
@@ -107,6 +107,9 @@ func (c *consoleRun) photograph(name, scheme string) {
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
 	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	if _, err := chromedp.Run(c.tab, chromedp.Evaluate[bool](`document.activeElement.blur(), scrollTo(0, 0), true`)); err != nil {
 		c.w.t.Fatal(err)
 	}
 	picture, err := chromedp.Run(c.tab, chromedp.CaptureScreenshot())
@@ -165,6 +168,10 @@ func TestConsole(t *testing.T) {
 	said.remark = hostileRemark
 	w.mustAccept("collect", alice, said.body(alice))
 	c.shows("#flow tr.fresh", "amount_mismatch")
+	c.w.await("the day is read", func() bool {
+		read, err := chromedp.Run(c.tab, chromedp.Evaluate[bool](`!document.getElementById("figures").textContent.includes("still being read")`))
+		return err == nil && read
+	})
 	c.photograph("live", "light")
 
 	// Find the payment.
@@ -173,9 +180,9 @@ func TestConsole(t *testing.T) {
 	for _, kind := range []string{"submitted", "callback", "settled"} {
 		c.shows(".timeline .state", kind)
 	}
-	c.photograph("order", "light")
-
 	c.resolves("shop-1043")
+	c.do(keys("#find", "shop-1043\r"), chromedp.WaitVisible(chromedp.CSS(".timeline .s-resolved")))
+	c.photograph("order", "light")
 	c.redrives()
 	c.isClean()
 	c.stop()
