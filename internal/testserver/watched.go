@@ -12,8 +12,8 @@ import (
 )
 
 // WatchedTab opens another tab of a browser, until the test ends. complaints are
-// what a clean page gives no reason for: violations of its policy, errors of its
-// scripts, dialogs.
+// what a clean page gives no reason for: violations of its policy, scripts that
+// fail or write to the console, dialogs.
 func WatchedTab(browser context.Context, t testing.TB) (tab context.Context, complaints func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -26,6 +26,8 @@ func WatchedTab(browser context.Context, t testing.TB) (tab context.Context, com
 				return
 			}
 			text = e.Entry.Text
+		case *runtime.EventConsoleAPICalled:
+			text = "a script wrote to the console"
 		case *runtime.EventExceptionThrown:
 			text = "a script failed"
 		case *page.EventJavascriptDialogOpening:
