@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
@@ -39,12 +41,16 @@ const (
 	hostile = `<script>window.hacked=1</script><img src=x onerror="window.hacked=1">` + "\u202e\u2066\x07"
 )
 
-// site is an installation's streams on a server in this process, with a console.
+// site is an installation's streams on a server with the roles of deploy/nats, with a
+// console for its operator.
 type site struct {
 	t    *testing.T
+	nats testserver.NATSServers
 	desk *operator.Desk
-	base string // of the console
-	http *http.Client
+	// What comes in and goes out is stored by these.
+	worker, receiver jetstream.JetStream
+	base             string // of the console
+	http             *http.Client
 
 	mu     sync.Mutex
 	logins []string
@@ -65,38 +71,44 @@ func without(names ...string) settings {
 func newSite(t *testing.T, edits ...settings) *site {
 	t.Helper()
 	s := &site{t: t, paid: "900"}
-	env := map[string]string{
-		"NATS_URL": testserver.NATS(t).ClientURL(), "INSTALLATION": installation, "MERCHANTS_FILE": s.merchants(), "STREAM_REPLICAS": "1",
-	}
+	s.nats = testserver.NATSWithRoles(t)
+	env := map[string]string{"INSTALLATION": installation, "MERCHANTS_FILE": s.merchants(), "STREAM_REPLICAS": "1"}
 	s.setUp(env)
 	for _, edit := range edits {
 		edit(env)
 	}
-	cfg, err := config.LoadOperator(env, config.OperatorNeeds{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.desk, err = operator.Open(cfg, zap.NewNop()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.desk.Close)
+	s.desk = s.open("operator", env)
 	return s
+}
+
+// open connects in a role.
+func (s *site) open(role string, env map[string]string) *operator.Desk {
+	s.t.Helper()
+	own := maps.Clone(env)
+	own["NATS_URL"], own["NATS_INBOX_PREFIX"] = s.nats.URL(role), testserver.InboxPrefix(role)
+	cfg, err := config.LoadOperator(own, config.OperatorNeeds{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	d, err := operator.Open(cfg, zap.NewNop())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(d.Close)
+	return d
 }
 
 func (s *site) setUp(env map[string]string) {
 	s.t.Helper()
+	env["NATS_URL"] = s.nats.URL("setup")
 	cfg, err := config.LoadSetup(env)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	d, err := operator.Open(config.Operator{NATS: cfg.NATS}, zap.NewNop())
-	if err != nil {
+	if err := stream.Setup(s.t.Context(), s.open("setup", env).JS, cfg.Topology); err != nil {
 		s.t.Fatal(err)
 	}
-	defer d.Close()
-	if err := stream.Setup(s.t.Context(), d.JS, cfg.Topology); err != nil {
-		s.t.Fatal(err)
-	}
+	s.worker, s.receiver = s.open("worker", env).JS, s.open("receiver", env).JS
 }
 
 // serve starts the console, and logs a browser in.
@@ -286,7 +298,7 @@ func (a answer) lacks(t *testing.T, texts ...string) {
 
 func (s *site) publish(subject string, body []byte, header nats.Header) uint64 {
 	s.t.Helper()
-	ack, err := s.desk.JS.PublishMsg(s.t.Context(), &nats.Msg{Subject: subject, Data: body, Header: header})
+	ack, err := s.worker.PublishMsg(s.t.Context(), &nats.Msg{Subject: subject, Data: body, Header: header})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -358,7 +370,7 @@ func (s *site) parks(order string) uint64 {
 // refuses puts a callback into quarantine as the receiver does.
 func (s *site) refuses(body []byte) {
 	s.t.Helper()
-	err := stream.NewQuarantineLog(s.desk.JS).Keep(s.t.Context(), stream.Refused{
+	err := stream.NewQuarantineLog(s.receiver).Keep(s.t.Context(), stream.Refused{
 		Class: stream.ClassSignature, Flow: "collect", Merchant: "m1001", Reason: "bad-signature", Detail: "no key fits", Path: "/callbacks/collect/m1001",
 		Body: body, ContentType: "application/json", ReceivedAt: time.Now(), Source: "192.0.2.1",
 	})

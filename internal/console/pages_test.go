@@ -272,7 +272,7 @@ func (s *site) previews(id, as string) (page answer, token string) {
 func (s *site) resolves(id, as string) answer {
 	s.t.Helper()
 	a, token := s.previews(id, as)
-	a.has(s.t, http.StatusOK, "anonymous", "agreed with the shop")
+	a.has(s.t, http.StatusOK, "operator", "agreed with the shop")
 	return s.decides(id, token)
 }
 
@@ -288,7 +288,7 @@ func TestResolve(t *testing.T) {
 	if n := s.count(stream.Payments); n != 4 {
 		t.Errorf("asking told something: %d events", n)
 	}
-	s.resolves(ids["A1"], "settled").has(t, http.StatusOK, "Downstream is told m1001/A1/settled 900.00 INR", "Resolved by <b>anonymous</b>", "agreed with the shop", "m1001/A1/settled", "900.00 INR")
+	s.resolves(ids["A1"], "settled").has(t, http.StatusOK, "Downstream is told m1001/A1/settled 900.00 INR", "Resolved by <b>operator</b>", "agreed with the shop", "m1001/A1/settled", "900.00 INR")
 	s.resolves(ids["A2"], "dismissed").has(t, http.StatusOK, "no outcome was told", "Downstream was told no outcome")
 	if n := s.count(stream.Payments); n != 7 {
 		t.Errorf("%d events, want a settled and two resolutions more than 4", n)
