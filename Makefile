@@ -37,7 +37,7 @@ test: tools ## run all tests with the race detector, against real servers
 	@if grep -q '"Action":"skip".*"Test":' .cache/test.json; then echo "a test was skipped:"; grep '"Action":"skip".*"Test":' .cache/test.json; exit 1; fi
 
 .PHONY: tools
-tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats $(BIN)/oasdiff redis-server chromium prometheus subscriber-node asyncapi ## install the servers, the browser and the packages that the tests run against
+tools: $(BIN)/nats-server $(BIN)/toxiproxy-server $(BIN)/kustomize $(BIN)/nats $(BIN)/oasdiff redis-server chromium prometheus subscriber-node asyncapi axe ## install the servers, the browser and the packages that the tests run against
 
 $(BIN)/nats-server: go.mod
 	@mkdir -p $(BIN)
@@ -110,6 +110,16 @@ asyncapi: node $(ASYNCAPI)/installed
 $(ASYNCAPI)/installed: $(wildcard internal/contract/asyncapi/*)
 	@mkdir -p $(ASYNCAPI) && cp -r internal/contract/asyncapi/. $(ASYNCAPI)/
 	@cd $(ASYNCAPI) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch installed
+
+# axe-core checks that the console is accessible. It is installed in a copy, as the
+# dashboards are, once for each lock file.
+.PHONY: axe
+axe: .cache/axe/installed
+
+.cache/axe/installed: test/axe/package-lock.json test/axe/package.json test/axe/.npmrc | node
+	@rm -rf .cache/axe && mkdir -p .cache/axe && cp test/axe/package.json test/axe/package-lock.json test/axe/.npmrc .cache/axe/
+	@cd .cache/axe && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 # The image is built by buildah, from the system's packages as well.
 .PHONY: buildah
@@ -239,6 +249,10 @@ soak: tools ## kill, stop and cut off everything under load for long, and write 
 .PHONY: protections
 protections: tools ## take each protection away in a copy, and see the named tests fail (docs/protections.md)
 	$(GO) run ./test/protections
+
+.PHONY: screenshots
+screenshots: tools ## write the pictures of the console (docs/console-*.png)
+	CONSOLE_SCREENSHOTS=$(CURDIR)/docs $(GO) test -count=1 -run '^TestConsole$$' ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (30s)

@@ -44,7 +44,7 @@ func (c *closeCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	book, err := stream.OpenClosings(ctx, d.js, d.timeout())
+	book, err := stream.OpenClosings(ctx, d.JS, d.Timeout())
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *closeCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	who, err := d.who(ctx)
+	who, err := d.Who(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *closeCmd) Run(io streams) error {
 
 func (c *closeCmd) merchants(d *desk) ([]*config.Merchant, error) {
 	if c.Merchant != "" {
-		m, err := findMerchant(d.cfg.Merchants.Path, string(c.Merchant))
+		m, err := findMerchant(d.Cfg.Merchants.Path, string(c.Merchant))
 		return []*config.Merchant{m}, err
 	}
 	all, err := d.merchants()
@@ -133,7 +133,7 @@ func (d *desk) prepare(ctx context.Context, io streams, closed []stream.StoredCl
 	for _, c := range closed {
 		before, p.after = append(before, c.Closing), c.Own.Sequence
 	}
-	sequence, err := stream.LastEvent(ctx, d.js)
+	sequence, err := stream.LastEvent(ctx, d.JS)
 	if err != nil {
 		return p, err
 	}
@@ -142,7 +142,7 @@ func (d *desk) prepare(ctx context.Context, io streams, closed []stream.StoredCl
 		return p, err
 	}
 	f := follower{io: io}
-	c, err = export.Count(ctx, d.js, c, export.Progress{Total: f.total, Seen: f.seen})
+	c, err = export.Count(ctx, d.JS, c, export.Progress{Total: f.total, Seen: f.seen})
 	f.end()
 	c.By = who
 	p.Closing = c
@@ -196,7 +196,7 @@ func (c *closeCmd) print(io streams, all []finance.Closing) error {
 
 // closings are a merchant's closed periods, or all.
 func (d *desk) closings(ctx context.Context, merchant string) ([]finance.Closing, error) {
-	book, err := stream.OpenClosings(ctx, d.js, d.timeout())
+	book, err := stream.OpenClosings(ctx, d.JS, d.Timeout())
 	if err != nil {
 		return nil, err
 	}

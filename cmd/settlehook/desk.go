@@ -10,25 +10,21 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/term"
 
 	"github.com/settlehook/settlehook/internal/app"
+	"github.com/settlehook/settlehook/internal/cases"
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/operator"
 	"github.com/settlehook/settlehook/internal/plain"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// desk is where a person deals with cases: the streams, and the settings.
+// desk is where a person deals with cases, until a signal.
 type desk struct {
-	cfg  config.Operator
-	nc   *nats.Conn
-	js   jetstream.JetStream
+	*operator.Desk
 	stop context.CancelFunc
 }
 
@@ -43,40 +39,26 @@ func openDesk(needs config.OperatorNeeds) (context.Context, *desk, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &desk{cfg: cfg}
-	if d.nc, d.js, err = app.Connect(cfg.NATS, "operator", log, func(error) {}); err != nil {
+	opened, err := operator.Open(cfg, log)
+	if err != nil {
 		return nil, nil, err
 	}
 	ctx, stop := app.Signals(context.Background())
-	d.stop = stop
-	return ctx, d, nil
+	return ctx, &desk{opened, stop}, nil
 }
 
 func (d *desk) close() {
 	d.stop()
-	d.nc.Close()
+	d.Close()
 }
-
-func (d *desk) timeout() time.Duration { return d.cfg.NATS.PublishTimeout }
 
 // merchants reads the merchants file.
 func (d *desk) merchants() (*config.Merchants, error) {
-	all, err := config.LoadMerchants(d.cfg.Merchants.Path)
+	all, err := config.LoadMerchants(d.Cfg.Merchants.Path)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return all, nil
-}
-
-// who is the person, as the servers know them.
-func (d *desk) who(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout())
-	defer cancel()
-	who, err := stream.Identity(ctx, d.nc)
-	if utf8.RuneCountInString(who) > events.MaxByRunes {
-		who = string([]rune(who)[:events.MaxByRunes])
-	}
-	return who, err
 }
 
 // listFormat is how a list or a case is printed: table or json.
@@ -160,13 +142,8 @@ func (l limit) reached(io streams, listed int) error {
 
 // checkWhy refuses what would not stand in the books.
 func checkWhy(why string) error {
-	switch {
-	case strings.TrimSpace(why) == "":
-		return usageError{errors.New("--why: say why: it is kept with the decision")}
-	case utf8.RuneCountInString(why) > events.MaxWhyRunes:
-		return usageError{fmt.Errorf("--why: is longer than %d characters", events.MaxWhyRunes)}
-	case !utf8.ValidString(why), strings.ContainsFunc(why, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return usageError{errors.New("--why: holds characters that can't be seen; write one line of plain text")}
+	if err := cases.CheckWhy(why); err != nil {
+		return usageError{fmt.Errorf("--why: %w", err)}
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (c *exportCmd) Run(streams streams) error {
 		}
 		layout = s.Closings[0].Layout
 	} else if s.Last == 0 {
-		if s.Last, err = stream.LastEvent(ctx, d.js); err != nil {
+		if s.Last, err = stream.LastEvent(ctx, d.JS); err != nil {
 			return err
 		}
 	}
@@ -182,7 +182,7 @@ func (c *exportCmd) lines(ctx context.Context, streams streams, d *desk, s expor
 	}
 	f, totals := follower{io: streams}, &finance.Totals{}
 	defer f.end()
-	err = export.Read(ctx, d.js, s, export.Progress{Total: f.total, Seen: f.seen}, func(l finance.Line) error {
+	err = export.Read(ctx, d.JS, s, export.Progress{Total: f.total, Seen: f.seen}, func(l finance.Line) error {
 		totals.Add(l)
 		return w.Line(l)
 	})

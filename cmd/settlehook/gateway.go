@@ -8,6 +8,7 @@ import (
 
 	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/operator"
 	"github.com/settlehook/settlehook/pkg/gateway"
 	"github.com/settlehook/settlehook/pkg/region"
 )
@@ -78,15 +79,16 @@ func (c *gatewayCall) located(err error) error {
 
 // findMerchant reads one merchant of a file.
 func findMerchant(file, id string) (*config.Merchant, error) {
-	merchants, err := config.LoadMerchants(file)
-	if err != nil {
-		return nil, err
+	m, err := operator.Merchant(file, id)
+	return m, asUsage(err)
+}
+
+// asUsage takes a merchant that can't be used for a mistake of the caller's.
+func asUsage(err error) error {
+	if errors.As(err, new(*operator.MerchantError)) {
+		return usageError{err}
 	}
-	m, found := merchants.Get(id)
-	if !found {
-		return nil, usageError{fmt.Errorf("merchant %q is not in %s", id, file)}
-	}
-	return m, nil
+	return err
 }
 
 // ask makes one call until it is answered or interrupted. A call that was

@@ -32,6 +32,7 @@ type cli struct {
 	Close      closeCmd      `cmd:"" help:"Close a booking period: from then on it is exported as the same bytes."`
 	Statement  statementCmd  `cmd:"" help:"Hold a period against the gateway, and sort what differs."`
 	Tail       tailCmd       `cmd:"" help:"Follow live what arrives and what leaves."`
+	Console    consoleCmd    `cmd:"" help:"Serve a local web page: live flow, orders, reviews, parked and refused callbacks."`
 	Review     reviewCmd     `cmd:"" help:"List, show and resolve reviews: orders that need a person."`
 	Parked     parkedCmd     `cmd:"" help:"List, show, redrive and drop parked callbacks: those that were given up on."`
 	Quarantine quarantineCmd `cmd:"" help:"List, show and redrive refused callbacks, once the key is mended."`

@@ -15,9 +15,6 @@ type orderCmd struct {
 	printing
 }
 
-// maxOrderID bounds an order id in bytes (gateway page, verification rule 4).
-const maxOrderID = 64
-
 // Help stands below the usage.
 func (orderCmd) Help() string {
 	return `Everything that is known of an order, oldest first: registrations, pushes with what was refused of
@@ -33,15 +30,15 @@ registrations for 400. NATS_URL and what belongs to it are environment variables
 
 // Run tells the story, or those of all merchants that know such an order.
 func (c *orderCmd) Run(io streams) error {
-	if c.ID == "" || len(c.ID) > maxOrderID {
-		return usageError{fmt.Errorf("order: give the merchant's order id; none has more than %d bytes", maxOrderID)}
+	if c.ID == "" || len(c.ID) > story.MaxOrderID {
+		return usageError{fmt.Errorf("order: give the merchant's order id; none has more than %d bytes", story.MaxOrderID)}
 	}
 	ctx, d, err := openDesk(config.OperatorNeeds{})
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	history, err := stream.ReadHistory(ctx, d.js, string(c.Merchant), c.ID)
+	history, err := stream.ReadHistory(ctx, d.JS, string(c.Merchant), c.ID)
 	if err != nil {
 		return err
 	}

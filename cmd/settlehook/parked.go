@@ -49,14 +49,6 @@ func (f parkedFilter) given() bool {
 	return f.Merchant != "" || f.Flow != "" || f.Reason != "" || f.Order != "" || f.period.given()
 }
 
-func (d *desk) parked(ctx context.Context) (*cases.Parked, error) {
-	store, err := stream.OpenParked(ctx, d.js, d.timeout())
-	if err != nil {
-		return nil, err
-	}
-	return cases.NewParked(store, time.Now), nil
-}
-
 type parkedLsCmd struct {
 	parkedFilter
 	limit
@@ -103,7 +95,7 @@ func (c *parkedLsCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	parked, err := d.parked(ctx)
+	parked, err := d.Parked(ctx)
 	if err != nil {
 		return err
 	}
@@ -154,7 +146,7 @@ func (c *parkedShowCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	parked, err := d.parked(ctx)
+	parked, err := d.Parked(ctx)
 	if err != nil {
 		return err
 	}
@@ -163,7 +155,7 @@ func (c *parkedShowCmd) Run(io streams) error {
 		return gone(err)
 	}
 	detail := parkedDetail{parkedLine: lineOfParked(p), Subject: p.Subject, Headers: p.Headers(), shownBody: bodyOf(p.Body)}
-	if detail.Told, err = d.told(ctx, p.Merchant, detail.OrderID); err != nil {
+	if detail.Told, err = d.Told(ctx, p.Merchant, detail.OrderID); err != nil {
 		return err
 	}
 	if c.Output == listJSON {
@@ -202,22 +194,6 @@ func toldWords(id string) string {
 		return "was told no outcome of this order"
 	}
 	return "was told " + id
-}
-
-// told is the id of an order's last outcome event, empty if there is none.
-func (d *desk) told(ctx context.Context, merchant, orderID string) (string, error) {
-	if orderID == "" || merchant == "" || merchant == stream.Unknown {
-		return "", nil
-	}
-	ledger, err := stream.OpenLedger(ctx, d.js, d.timeout())
-	if err != nil {
-		return "", err
-	}
-	last, err := ledger.Last(ctx, merchant, orderID)
-	if err != nil || last == nil {
-		return "", err
-	}
-	return last.Event.ID, nil
 }
 
 type parkedRedriveCmd struct {
@@ -266,7 +242,7 @@ func (c *parkedDropCmd) Run(io streams) error {
 		return err
 	}
 	return runParked(io, c.bulkFlags, c.Sequences, c.parkedFilter, func(ctx context.Context, d *desk, p *cases.Parked) (plan, act cases.Act, err error) {
-		who, err := d.who(ctx)
+		who, err := d.Who(ctx)
 		return p.PlanDrop, p.Drop(who, c.Why), err
 	})
 }
@@ -284,7 +260,7 @@ func runParked(io streams, f bulkFlags, sequences []uint64, filter parkedFilter,
 		return err
 	}
 	defer d.close()
-	parked, err := d.parked(ctx)
+	parked, err := d.Parked(ctx)
 	if err != nil {
 		return err
 	}

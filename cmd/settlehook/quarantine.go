@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/base64"
 	"time"
 	"unicode/utf8"
@@ -63,14 +62,6 @@ func (f quarantineFilter) given() bool {
 	return f.Merchant != "" || f.Flow != "" || f.Class != "" || f.Reason != "" || f.Order != "" || f.period.given()
 }
 
-func (d *desk) quarantine(ctx context.Context, judge cases.Judge) (*cases.Quarantine, error) {
-	store, err := stream.OpenQuarantine(ctx, d.js, d.timeout())
-	if err != nil {
-		return nil, err
-	}
-	return cases.NewQuarantine(store, judge), nil
-}
-
 type quarantineLsCmd struct {
 	quarantineFilter
 	limit
@@ -114,7 +105,7 @@ func (c *quarantineLsCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	quarantine, err := d.quarantine(ctx, cases.Judge{})
+	quarantine, err := d.Quarantine(ctx, cases.Judge{})
 	if err != nil {
 		return err
 	}
@@ -180,7 +171,7 @@ func (c *quarantineShowCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	quarantine, err := d.quarantine(ctx, cases.Judge{})
+	quarantine, err := d.Quarantine(ctx, cases.Judge{})
 	if err != nil {
 		return err
 	}
@@ -189,7 +180,7 @@ func (c *quarantineShowCmd) Run(io streams) error {
 		return gone(err)
 	}
 	detail := quarantineDetail{quarantineLine: lineOfQuarantined(q), Headers: q.Headers(), shownBody: bodyOf(q.Body)}
-	if d.cfg.Merchants.Path != "" {
+	if d.Cfg.Merchants.Path != "" {
 		merchants, err := d.merchants()
 		if err != nil {
 			return err
@@ -253,7 +244,7 @@ func (c *quarantineRedriveCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	quarantine, err := d.quarantine(ctx, cases.NewJudge(merchants))
+	quarantine, err := d.Quarantine(ctx, cases.NewJudge(merchants))
 	if err != nil {
 		return err
 	}

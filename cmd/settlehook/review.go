@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/settlehook/settlehook/internal/app"
 	"github.com/settlehook/settlehook/internal/cases"
-	"github.com/settlehook/settlehook/internal/orderapi"
-	"github.com/settlehook/settlehook/internal/reconcile"
+	"github.com/settlehook/settlehook/internal/operator"
 	"github.com/settlehook/settlehook/internal/stream"
-	"github.com/settlehook/settlehook/pkg/gateway"
 )
 
 // reviewCmd deals with orders that need a person.
@@ -32,22 +29,6 @@ agree. Resolving it tells downstream an outcome, or none, and records who decide
 NATS_URL, INSTALLATION and MERCHANTS_FILE are environment variables (docs/configuration.md).`
 }
 
-func (d *desk) reviews(ctx context.Context) (*cases.Reviews, error) {
-	log, err := stream.OpenReviewLog(ctx, d.js, d.timeout())
-	if err != nil {
-		return nil, err
-	}
-	ledger, err := stream.OpenLedger(ctx, d.js, d.timeout())
-	if err != nil {
-		return nil, err
-	}
-	orders, err := stream.OpenOrders(ctx, d.js, d.timeout())
-	if err != nil {
-		return nil, err
-	}
-	return cases.NewReviews(log, ledger, orders, d.cfg.General.Installation, time.Now), nil
-}
-
 // reviewChoice names a review.
 type reviewChoice struct {
 	ID       string        `arg:"" help:"Id of the review, as 'review ls' prints it; with --merchant, the order id."`
@@ -67,48 +48,25 @@ func (c reviewChoice) find(ctx context.Context, reviews *cases.Reviews) (stream.
 	return r, gone(err)
 }
 
-// gateway is the merchant as it is configured, and its order query.
-func (c reviewChoice) gateway(d *desk, merchant string) (reconcile.Merchant, reconcile.Gateway, func(), error) {
-	m, err := findMerchant(d.cfg.Merchants.Path, merchant)
-	if err != nil {
-		return reconcile.Merchant{}, nil, nil, err
-	}
-	client, err := gateway.NewClient(gateway.Config{
-		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring, Timeout: c.Timeout, NotFound: m.NotFound,
-	})
-	if err != nil {
-		return reconcile.Merchant{}, nil, nil, usageError{err}
-	}
-	return app.MerchantFacts(m), orderapi.NewAsker(client, c.Timeout), client.CloseIdleConnections, nil
-}
-
-// asTold is a merchant as far as a review knows it: enough where nobody is
-// asked.
-func asTold(r stream.Review) reconcile.Merchant {
-	p := r.Event.Data.Common()
-	return reconcile.Merchant{ID: p.Merchant, Account: p.Account, Currency: p.Currency, Location: time.UTC}
-}
-
 // reviewFile is a review with what it takes to look at it and to resolve it.
 type reviewFile struct {
-	reviews  *cases.Reviews
-	review   stream.Review
-	merchant reconcile.Merchant
-	gateway  reconcile.Gateway
-	release  func() // frees what the gateway keeps
+	operator.Party
+	reviews *cases.Reviews
+	review  stream.Review
 }
 
 // open finds the review; ask: and its merchant's gateway.
 func (c reviewChoice) open(ctx context.Context, d *desk, ask bool) (f reviewFile, err error) {
-	if f.reviews, err = d.reviews(ctx); err != nil {
+	if f.reviews, err = d.Reviews(ctx); err != nil {
 		return f, err
 	}
 	if f.review, err = c.find(ctx, f.reviews); err != nil {
 		return f, err
 	}
-	f.merchant, f.gateway, f.release = asTold(f.review), cases.Unasked{}, func() {}
-	if ask {
-		f.merchant, f.gateway, f.release, err = c.gateway(d, f.merchant.ID)
+	if !ask {
+		f.Party = operator.Unasked(f.review)
+		return f, nil
 	}
-	return f, err
+	f.Party, err = d.Asked(f.review, c.Timeout)
+	return f, asUsage(err)
 }

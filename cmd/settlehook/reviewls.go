@@ -71,7 +71,7 @@ func (c *reviewLsCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	reviews, err := d.reviews(ctx)
+	reviews, err := d.Reviews(ctx)
 	if err != nil {
 		return err
 	}

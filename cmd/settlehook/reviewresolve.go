@@ -46,14 +46,14 @@ func (c *reviewResolveCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	defer f.release()
-	who, err := d.who(ctx)
+	defer f.Release()
+	who, err := d.Who(ctx)
 	if err != nil {
 		return err
 	}
 	decision := cases.Decision{As: c.As, By: who, Why: c.Why}
 	if !c.Yes {
-		would, shown, err := f.reviews.Preview(ctx, f.review, f.merchant, f.gateway, c.As)
+		would, shown, err := f.reviews.Preview(ctx, f.review, f.Merchant, f.Gateway, c.As)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (c *reviewResolveCmd) Run(io streams) error {
 			return errRefused
 		}
 	}
-	res, err := f.reviews.Resolve(ctx, f.review, f.merchant, f.gateway, decision)
+	res, err := f.reviews.Resolve(ctx, f.review, f.Merchant, f.Gateway, decision)
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ func (c *reviewShowCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	defer f.release()
-	b, err := f.reviews.Look(ctx, f.review, f.merchant, f.gateway)
+	defer f.Release()
+	b, err := f.reviews.Look(ctx, f.review, f.Merchant, f.Gateway)
 	if err != nil {
 		return err
 	}

@@ -90,8 +90,10 @@ func prepare(t *testing.T, env *testscript.Env) error {
 	for _, name := range []string{"ADDR1", "ADDR2", "ADDR3", "ADDR4", "ADDR5"} {
 		env.Setenv(name, testserver.FreeAddr(t))
 	}
+	_, port, _ := strings.Cut(env.Getenv("ADDR5"), ":")
+	env.Setenv("ANYWHERE5", "0.0.0.0:"+port)
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway", "cases", "doctor", "finance", "order", "tail":
+	case "setup", "gateway", "cases", "doctor", "finance", "order", "tail", "console":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{

@@ -60,11 +60,11 @@ func (c *statementCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	m, err := findMerchant(d.cfg.Merchants.Path, string(c.Merchant))
+	m, err := findMerchant(d.Cfg.Merchants.Path, string(c.Merchant))
 	if err != nil {
 		return err
 	}
-	s := statement.Sources{JS: d.js, Timeout: d.timeout()}
+	s := statement.Sources{JS: d.JS, Timeout: d.Timeout()}
 	if s.Scope, err = c.scope(ctx, d, m, period); err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s *stepper) end() {
 
 // snapshot is a merchant's balance at a midnight, nil where nobody asked.
 func (d *desk) snapshot(ctx context.Context, merchant, date string, live bool) (*finance.Snapshot, error) {
-	book, err := stream.OpenBalances(ctx, d.js, d.timeout())
+	book, err := stream.OpenBalances(ctx, d.JS, d.Timeout())
 	if err != nil {
 		return nil, err
 	}

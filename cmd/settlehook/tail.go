@@ -59,8 +59,8 @@ func (c *tailCmd) Run(io streams) error {
 		return err
 	}
 	defer d.close()
-	quietDeletes(d.nc)
-	followed, err := tail.Open(ctx, d.js, io.out, tail.Options{
+	quietDeletes(d.NC)
+	followed, err := tail.Open(ctx, d.JS, io.out, tail.Options{
 		Merchant: string(c.Merchant), Flow: string(c.Flow), Order: c.Order, Outcomes: c.outcomes(), EventsOnly: c.EventsOnly,
 		Since: c.Since.Time, JSON: c.Output == "json", Color: colored(io.out),
 	})

@@ -186,7 +186,7 @@ var levels = [][]string{
 		"internal/cases", "internal/config", "internal/dedupe", "internal/embedded", "internal/export", "internal/natsmon", "internal/orderapi", "internal/receiver",
 		"internal/redisconn", "internal/sandbox", "internal/statement", "internal/story", "internal/stream", "internal/sweep", "internal/tail", "internal/tlsfiles", "internal/tracing",
 	},
-	{"internal/app", "internal/doctor", "internal/keda"},
+	{"internal/app", "internal/console", "internal/doctor", "internal/keda", "internal/operator"},
 	{"internal/up"}, // the all-in-one: app and the servers it brings
 	{"cmd"},
 }

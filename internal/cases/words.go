@@ -3,6 +3,9 @@ package cases
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/reconcile"
@@ -79,6 +82,19 @@ func Said(a reconcile.Answer, currency string) string {
 		text += " " + a.Amount.InCurrency(currency).String() + " " + currency
 	}
 	return text
+}
+
+// CheckWhy refuses what would not stand in the books.
+func CheckWhy(why string) error {
+	switch {
+	case strings.TrimSpace(why) == "":
+		return errors.New("say why: it is kept with the decision")
+	case utf8.RuneCountInString(why) > events.MaxWhyRunes:
+		return fmt.Errorf("is longer than %d characters", events.MaxWhyRunes)
+	case !utf8.ValidString(why), strings.ContainsFunc(why, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("holds characters that can't be seen; write one line of plain text")
+	}
+	return nil
 }
 
 // Worded is an error as a line that says what to do.

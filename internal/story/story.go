@@ -9,6 +9,9 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
+// MaxOrderID bounds an order id in bytes (gateway page, verification rule 4).
+const MaxOrderID = 64
+
 // Kind is what happened.
 type Kind string
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
@@ -40,6 +42,23 @@ type entry struct {
 
 	mark, what, detail string // for a person
 	event              json.RawMessage
+}
+
+// Line is what a message says, for a person.
+type Line struct {
+	Mark, What              string // of what kind it is: "✓", "settled"
+	Merchant, Flow, OrderID string
+	Detail                  string
+}
+
+// Describe says what a message of a followed stream is; one that can't be read is
+// "unreadable".
+func Describe(streamName string, m jetstream.Msg) Line {
+	e := describe(message{Msg: m, source: &source{stream: streamName}})
+	if e.Kind == kindUnreadable {
+		return Line{Mark: "?", What: kindUnreadable, Merchant: e.Merchant, Flow: e.Flow, OrderID: e.OrderID, Detail: e.Subject + ": " + e.Error}
+	}
+	return Line{e.mark, e.what, e.Merchant, e.Flow, e.OrderID, e.detail}
 }
 
 // describe says what a message is.
@@ -122,9 +141,15 @@ func (e *entry) payment(m message) error {
 	if err != nil {
 		return err
 	}
-	p := event.Data.Common()
-	e.Kind, e.mark, e.what = kindEvent, marks[event.Outcome()], string(event.Outcome())
-	e.Merchant, e.Flow, e.OrderID, e.event = p.Merchant, string(p.Flow), p.OrderID, m.Data()
+	l := EventLine(event)
+	e.Kind, e.mark, e.what, e.detail = kindEvent, l.Mark, l.What, l.Detail
+	e.Merchant, e.Flow, e.OrderID, e.event = l.Merchant, l.Flow, l.OrderID, m.Data()
+	return nil
+}
+
+// EventLine says what an event is.
+func EventLine(e events.Event) Line {
+	p := e.Data.Common()
 	var text strings.Builder
 	if p.Amount.Known() {
 		fmt.Fprintf(&text, " %s %s", p.Amount, p.Currency)
@@ -135,7 +160,7 @@ func (e *entry) payment(m message) error {
 	if p.Net.Known() {
 		fmt.Fprintf(&text, " (net %s)", p.Net)
 	}
-	switch d := event.Data.(type) {
+	switch d := e.Data.(type) {
 	case events.Review:
 		text.WriteString(" needs a person: " + p.Reason + said(p))
 	case events.Resolved:
@@ -147,8 +172,7 @@ func (e *entry) payment(m message) error {
 	if p.Supersedes != "" {
 		text.WriteString(", supersedes " + p.Supersedes[strings.LastIndexByte(p.Supersedes, '/')+1:])
 	}
-	e.detail = strings.TrimPrefix(text.String(), " ")
-	return nil
+	return Line{marks[e.Outcome()], string(e.Outcome()), p.Merchant, string(p.Flow), p.OrderID, strings.TrimLeft(text.String(), " ,")}
 }
 
 // said lists the amounts that a review is about.

@@ -49,7 +49,13 @@ func open(ctx context.Context, js jetstream.JetStream, name string, filters []st
 
 // follow reads until ctx ends.
 func (s *source) follow(ctx context.Context, to chan<- message) error {
-	messages, err := s.consumer.Messages()
+	return Follow(ctx, s.consumer, func(m jetstream.Msg) bool { return s.hand(ctx, to, m) })
+}
+
+// Follow hands over every message of an ordered consumer until ctx ends, or each
+// returns false. A connection that is closed for good is an error.
+func Follow(ctx context.Context, c jetstream.Consumer, each func(jetstream.Msg) (more bool)) error {
+	messages, err := c.Messages()
 	if err != nil {
 		return err
 	}
@@ -65,7 +71,7 @@ func (s *source) follow(ctx context.Context, to chan<- message) error {
 			pause(ctx) // the ordered consumer recovers by itself, or not at all
 			continue
 		}
-		if !s.hand(ctx, to, m) {
+		if !each(m) {
 			return nil
 		}
 	}

@@ -7,13 +7,9 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/settlehook/settlehook/internal/sandbox/cashier"
@@ -30,8 +26,7 @@ type payer struct {
 
 	visits chan *http.Request // of the shop
 
-	mu   sync.Mutex
-	said []string // what the browser complained about
+	complaints func() []string // the browser's
 }
 
 // callback is the path and query that the shop gave to come back by.
@@ -58,32 +53,8 @@ func newPayer(browser context.Context, t *testing.T, edits ...func(*cashier.Bill
 	server := httptest.NewServer(cashier.Handler(p.desk))
 	t.Cleanup(server.Close)
 	p.base = server.URL
-	p.tab = testserver.ChromiumTab(browser, t, chromedp.WithListener(p.listen))
+	p.tab, p.complaints = testserver.WatchedTab(browser, t)
 	return p
-}
-
-// listen keeps what a clean page gives no reason for: violations of the policy,
-// scripts, dialogs.
-func (p *payer) listen(event any) {
-	var said string
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		if e.Entry.Source == log.EntrySourceNetwork { // an answer of 4xx, which is wanted where it comes
-			return
-		}
-		said = e.Entry.Text
-	case *runtime.EventConsoleAPICalled:
-		said = "a script wrote to the console"
-	case *runtime.EventExceptionThrown:
-		said = "a script failed"
-	case *page.EventJavascriptDialogOpening:
-		said = "a dialog opened: " + e.Message
-	default:
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.said = append(p.said, said)
 }
 
 func (p *payer) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -158,9 +129,7 @@ func (p *payer) comesBack() {
 // isClean checks that the browser had nothing to complain about.
 func (p *payer) isClean() {
 	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, said := range p.said {
+	for _, said := range p.complaints() {
 		p.t.Errorf("the browser says: %s", said)
 	}
 }
