@@ -32,3 +32,24 @@ func tell(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = connect(ts).Publish(ctx, e.NATSSubject(), body)
 	ts.Check(err)
 }
+
+// balance stores what a gateway said of a merchant's balance two seconds after a
+// midnight in UTC:
+//
+//	balance m1001 2026-05-01 100.00
+func balance(ts *testscript.TestScript, _ bool, args []string) {
+	at, err := time.Parse(time.DateOnly, args[1])
+	ts.Check(err)
+	at = at.Add(2 * time.Second)
+	amount := events.MustParseSigned(args[2])
+	e, err := events.NewBalance("test", events.BalanceSnapshot{
+		Merchant: args[0], Account: "8801", Currency: "INR", Date: args[1], All: amount, Usable: amount, AskedAt: at, AnsweredAt: at, LiveMode: true,
+	})
+	ts.Check(err)
+	body, err := json.Marshal(e)
+	ts.Check(err)
+	ctx, cancel := testContext()
+	defer cancel()
+	_, err = connect(ts).Publish(ctx, e.NATSSubject(), body)
+	ts.Check(err)
+}

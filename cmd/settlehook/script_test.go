@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error { return prepare(t, env) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "last": last, "lines": lines, "refused": refused, "await": await, "weaken": weaken, "describe": describe, "emitted": emitted,
-			"park": park, "printed": printed, "followed": followed, "quarantine": quarantine, "review": review, "tell": tell,
+			"park": park, "printed": printed, "followed": followed, "quarantine": quarantine, "review": review, "tell": tell, "balance": balance,
 		},
 	})
 }
@@ -93,7 +93,7 @@ func prepare(t *testing.T, env *testscript.Env) error {
 	_, port, _ := strings.Cut(env.Getenv("ADDR5"), ":")
 	env.Setenv("ANYWHERE5", "0.0.0.0:"+port)
 	switch name, _ := strings.CutPrefix(filepath.Base(env.WorkDir), "script-"); name {
-	case "setup", "gateway", "cases", "doctor", "finance", "order", "tail", "console":
+	case "setup", "gateway", "cases", "doctor", "finance", "statement", "order", "tail", "console":
 		env.Setenv("SERVER", testserver.NATS(t).ClientURL())
 	}
 	for name, body := range map[string]string{

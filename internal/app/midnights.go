@@ -47,21 +47,20 @@ const (
 	midnightLook     = time.Minute // between looks at which merchants there are
 )
 
-// watchMidnights takes snapshots until ctx ends.
-func (w *Worker) watchMidnights(ctx context.Context) error {
+// newMidnights opens what the snapshots are stored in.
+func (w *Worker) newMidnights(ctx context.Context) (*midnights, error) {
 	book, err := stream.OpenBalances(ctx, w.link.js, w.cfg.NATS.PublishTimeout)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m := &midnights{
+	return &midnights{
 		merchants: func() []*config.Merchant { return w.merchants.Current().All() }, balance: w.balance, book: book,
 		clock: w.fleet.server.Now, installation: w.cfg.General.Installation, log: w.log,
-	}
-	m.run(ctx)
-	return nil
+	}, nil
 }
 
-func (m *midnights) run(ctx context.Context) {
+// run takes snapshots until ctx ends.
+func (m *midnights) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		next := m.round(ctx)
 		timer := time.NewTimer(max(next.Sub(m.clock()), 0))
@@ -71,6 +70,7 @@ func (m *midnights) run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+	return nil
 }
 
 // round takes what is due, of all merchants side by side: a gateway that hangs

@@ -71,7 +71,11 @@ func (w *Worker) wire(ctx context.Context, o Options) (err error) {
 		w.link.wait,
 	)
 	if w.cfg.Reconcile.Roles.Has(config.RoleSweep) {
-		w.parts = append(w.parts, w.watchFullness, w.survey, w.watchBalances, w.watchMidnights)
+		nights, err := w.newMidnights(ctx)
+		if err != nil {
+			return err
+		}
+		w.parts = append(w.parts, w.watchFullness, w.survey, w.watchBalances, nights.run)
 	}
 	return nil
 }

@@ -179,6 +179,7 @@ func (r *Reconciler) orders(which func(*account) bool) []events.Order {
 // Say takes in what the gateway says of an order; of a bill every line, in its
 // order, those of days around the period, too.
 func (r *Reconciler) Say(s Said) {
+	s.Amount, s.Fee = s.Amount.InCurrency(r.scope.Currency), s.Fee.InCurrency(r.scope.Currency)
 	a := r.account(s.Flow, s.OrderID)
 	if s.State == Unasked {
 		r.unanswered++
