@@ -24,7 +24,7 @@ import (
 // API of gateways that do every mischief there is, through receiver and worker
 // as processes; afterwards the gateways' books and the ledger agree, order by
 // order and amount by amount, and every push that nobody signed is in
-// quarantine. What no push tells, the sweep finds.
+// quarantine. What no push tells, the sweep finds. And finance's statement comes out.
 func TestBooksAndLedgerAgree(t *testing.T) {
 	const perMerchant = 5_000
 	// A reversal follows half a minute or more after the settled push, which has
@@ -32,10 +32,14 @@ func TestBooksAndLedgerAgree(t *testing.T) {
 	// The sweep's turn comes when the gateway has pushed for the last time, after
 	// 32 s at this scale.
 	w := newWorldAt(t, 60, sandbox.Hostile(), 1, "SWEEP_DELAYS=36s,40s", "SWEEP_LOOK_BACK=15s", "SWEEP_SHARE=1")
+	opened := w.opened()
 	reports := w.traffic(shop.Traffic{Total: perMerchant, Rate: 150, Creators: 16})
 	w.await("all callbacks decided", func() bool { return w.drained(alice) && w.drained(bob) })
 	w.await("the sweep has asked about all orders", func() bool { return w.swept(alice, 2) && w.swept(bob, 2) })
 
+	for id, date := range opened {
+		w.statementComesOut(id, date, w.ledger())
+	}
 	l, b := w.ledger(), &balance{t: t, told: map[string]int{}}
 	for _, g := range w.gateways {
 		for _, record := range g.Books() {
