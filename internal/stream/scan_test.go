@@ -61,6 +61,7 @@ func TestScanFilters(t *testing.T) {
 		"since":               {QuarantineFilter{Window: Window{Since: second.At}}, []string{"2", "3"}},
 		"until":               {QuarantineFilter{Window: Window{Until: second.At}}, []string{"1", "2"}},
 		"since the future":    {QuarantineFilter{Window: Window{Since: time.Now().Add(time.Hour)}}, []string{}},
+		"since far ahead":     {QuarantineFilter{Window: Window{Since: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)}}, []string{}},
 		"until the beginning": {QuarantineFilter{Window: Window{Until: second.At.Add(-time.Hour)}}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
