@@ -23,6 +23,13 @@ GET  /books                 every order with its pushes and queries, one JSON ob
 GET  /orders/{id}           one order
 GET  /mischief              what goes wrong, how often by its rate, and how often it has
 GET  /balances              every merchant's balance
+GET  /bill?merchant=m1001&from=2026-11-01&to=2026-11-30
+                            what happened to the merchant's orders, as CSV; days in UTC, to included,
+                            or times as 2026-11-05T12:00:00Z, to left out; without them all of it
+GET  /movements?merchant=m1001
+                            money that moved without an order, as CSV
+POST /movements             {"merchant":"m1001","kind":"withdrawal","amount":"5000.00","reference":"W-17"}
+                            kind: withdrawal, topup, or adjustment with "direction":"credit" or "debit"
 POST /orders                {"merchant":"m1001","flow":"collect","amount":"1000.00","course":"settled"}
                             course: settled, failed, reversed or short-paid; without one it stays submitted
                             or "steps":[{"after":"5s","change":"settle","paid":"900.00"},
@@ -43,6 +50,9 @@ func (s *Server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /books", s.handleBooks)
 	mux.HandleFunc("GET /mischief", s.handleMischief)
 	mux.HandleFunc("GET /balances", s.handleBalances)
+	mux.HandleFunc("GET /bill", s.handleBill)
+	mux.HandleFunc("GET /movements", s.handleMovements)
+	mux.HandleFunc("POST /movements", s.handleMove)
 	mux.HandleFunc("POST /orders", s.handleNewOrder)
 	mux.HandleFunc("GET /orders/{id}", s.handleOrder)
 	mux.HandleFunc("POST /orders/{id}/{action}", s.handleAction)

@@ -23,7 +23,7 @@ type Balance struct {
 var defaultBalance = decimal.MustNew(100_000_000, 0)
 
 // effect is what an order, as it is, adds to its merchant's balance. The
-// balance is the opening one and the effects of all orders.
+// balance is the opening one, the effects of all orders, and all movements.
 func (m *merchant) effect(o Order) (Balance, error) {
 	paid := o.Status == Success
 	switch {

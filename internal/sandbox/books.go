@@ -145,14 +145,16 @@ type books struct {
 	tokens  map[string]key // of the cashier page
 	payers  map[key]bool   // orders that a simulated payer will pay
 	limit   int
-	// balances are the merchants', by id.
-	balances map[string]Balance
+	// balances are the merchants', by id: the opening one, the effects of all orders,
+	// and all movements.
+	balances  map[string]Balance
+	movements map[string][]Movement // by merchant
 }
 
 func newBooks(limit int) *books {
 	return &books{
 		entries: map[key]*entry{}, tokens: map[string]key{}, payers: map[key]bool{}, limit: limit,
-		balances: map[string]Balance{},
+		balances: map[string]Balance{}, movements: map[string][]Movement{},
 	}
 }
 

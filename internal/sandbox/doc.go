@@ -8,8 +8,8 @@
 // seed and run do the same to the same orders.
 //
 // How it is laid out: an order's life is a pure state machine (order.go); the
-// books hold all orders and balances (books.go, balance.go); fates, courses and
-// push series put their steps on one agenda that a bounded pool works off
+// books hold all orders, movements and balances (books.go, balance.go,
+// movement.go), of which a bill is made (bill.go); fates, courses and push series put their steps on one agenda that a bounded pool works off
 // (agenda.go, fate.go, course.go, push.go, companions.go), and letter.go writes
 // the callbacks; HTTP handlers are thin, one file per endpoint (collect.go,
 // pay.go, query.go, balance.go, admin.go); server.go ties them together.

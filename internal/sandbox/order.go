@@ -70,11 +70,18 @@ func (o Order) Shown() decimal.Decimal {
 	return o.Submitted
 }
 
+// The states of an order that are no payment, in a word.
+const (
+	stateSubmitted = "submitted"
+	stateFailed    = "failed"
+	stateReversed  = "reversed"
+)
+
 // State is the order's state in a word, as it stands in the books.
 func (o Order) State() string {
 	switch {
 	case o.Reversed:
-		return "reversed"
+		return stateReversed
 	case o.Status == Success && o.Paid.Less(o.Submitted):
 		return "short-paid"
 	case o.Status == Success && o.Submitted.Less(o.Paid):
@@ -82,9 +89,9 @@ func (o Order) State() string {
 	case o.Status == Success:
 		return "settled"
 	case o.Status == Failed:
-		return "failed"
+		return stateFailed
 	}
-	return "submitted"
+	return stateSubmitted
 }
 
 // Action names a change of an order's state.
