@@ -4,16 +4,18 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/govalues/decimal"
+
 	"github.com/settlehook/settlehook/internal/finance"
+	"github.com/settlehook/settlehook/internal/sandbox"
 	"github.com/settlehook/settlehook/internal/stream"
 	"github.com/settlehook/settlehook/pkg/events"
 )
@@ -35,11 +37,15 @@ func (w *world) opened() map[string]string {
 // a person was asked about.
 func (w *world) statementComesOut(id, from string, l ledger) {
 	w.t.Helper()
+	withdrawn := sandbox.Movement{Merchant: id, Kind: sandbox.Withdrawal, Amount: decimal.MustParse("1234.50"), Reference: "W-1"}
+	if _, err := w.gateways[id].Move(withdrawn); err != nil {
+		w.t.Fatal(err)
+	}
 	to := w.closeDay(id)
 	folder := w.t.TempDir()
-	bill, lines := filepath.Join(folder, "bill.csv"), filepath.Join(folder, "lines.csv")
-	w.writeBill(id, bill)
-	s := w.statement("--merchant", id, "--from", from, "--to", to, "--bill", bill, "--sandbox", "-o", "json")
+	bill, movements, lines := filepath.Join(folder, "bill.csv"), filepath.Join(folder, "movements.csv"), filepath.Join(folder, "lines.csv")
+	w.bill(id, bill, movements)
+	s := w.statement("--merchant", id, "--from", from, "--to", to, "--bill", bill, "--movements", movements, "--sandbox", "-o", "json")
 	if e := s.Equation; !e.Closes() || e.Events == 0 {
 		w.t.Errorf("%s: the balance does not come out: %+v", id, e)
 	}
@@ -87,22 +93,35 @@ func (w *world) closeDay(id string) (today string) {
 	return today
 }
 
-// writeBill writes a bill of all that the gateway's books say happened.
-func (w *world) writeBill(id, path string) {
+// save writes a file of the gateway's.
+func (w *world) save(path string, write func(io.Writer) error) {
 	w.t.Helper()
-	var b strings.Builder
-	b.WriteString("time,type,merchant_order,platform_order,status,amount,fee,currency,utr,balance_change\n")
-	status := map[string]string{"settled": "success", "short-paid": "success", "over-paid": "success", "failed": "failed", "reversed": "reversed"}
-	for _, r := range w.gateways[id].Books() {
-		for _, h := range r.History {
-			if said := status[h.State]; said != "" {
-				fmt.Fprintf(&b, "%s,%s,%s,%s,%s,%s,%s,%s,,\n", h.At.UTC().Format(time.RFC3339Nano), r.Flow, r.OrderID, r.PlatOrderID, said, h.Paid, h.Fee, r.Currency)
-			}
-		}
+	f, err := os.Create(path)
+	if err == nil {
+		err = write(f)
 	}
-	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// bill writes the gateway's bill, and what moved without an order.
+func (w *world) bill(id, bill, movements string) {
+	w.t.Helper()
+	g := w.gateways[id]
+	lines, err := g.Bill(id, time.Time{}, time.Time{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	moved, err := g.Movements(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.save(bill, func(to io.Writer) error { return sandbox.WriteBill(to, lines) })
+	w.save(movements, func(to io.Writer) error { return sandbox.WriteMovements(to, moved) })
 }
 
 // statement runs the command; that somebody has to look is no failure.
