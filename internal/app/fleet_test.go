@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,8 +88,10 @@ func (f *fleet) states() map[string]string {
 
 func TestFleetParksARemovedMerchantAfterTheGrace(t *testing.T) {
 	s := newSite(t, merchant{id: "m1"}, merchant{id: "m2"})
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	f := newTestFleet(s, func() time.Time { return now })
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var passed atomic.Int64 // workers look at the clock meanwhile
+	pass := func(d time.Duration) { passed.Add(int64(d)) }
+	f := newTestFleet(s, func() time.Time { return start.Add(time.Duration(passed.Load())) })
 	intake, work := working(t, f)
 	both := s.load()
 	s.writeMerchants(merchant{id: "m1"})
@@ -106,7 +109,7 @@ func TestFleetParksARemovedMerchantAfterTheGrace(t *testing.T) {
 	look(one, map[string]string{"m1": "serves"})
 	s.push("m2", "A1")
 	s.push("m2", "A2")
-	now = now.Add(abandonGrace - time.Nanosecond)
+	pass(abandonGrace - time.Nanosecond)
 	look(one, map[string]string{"m1": "serves"})
 
 	// It comes back within the grace, and goes again: the grace begins anew.
@@ -116,9 +119,9 @@ func TestFleetParksARemovedMerchantAfterTheGrace(t *testing.T) {
 	look(one, map[string]string{"m1": "serves"})
 	s.push("m2", "A3")
 	s.push("m2", "A4")
-	now = now.Add(abandonGrace - time.Nanosecond)
+	pass(abandonGrace - time.Nanosecond)
 	look(one, map[string]string{"m1": "serves"})
-	now = now.Add(time.Nanosecond)
+	pass(time.Nanosecond)
 	look(one, map[string]string{"m1": "serves", "m2": "parks"})
 	eventually(t, "m2's callbacks parked and given up on", func() bool {
 		return s.messages(stream.Parked, "parked.v1.collect.m2") == 2 && s.unacknowledged("m2") == 0

@@ -25,7 +25,10 @@ type midnights struct {
 	installation string
 	log          *zap.Logger
 
+	mu     sync.Mutex
 	states map[string]*midnight
+	taking sync.WaitGroup
+	taken  chan struct{} // one was taken, or failed
 }
 
 // balanceBook is what [stream.BalanceBook] does.
@@ -36,7 +39,9 @@ type balanceBook interface {
 
 // midnight is how far one merchant is.
 type midnight struct {
-	done    string    // the last date that is stored, as far as is known
+	date    string    // that is due, or was last
+	done    bool      // it is stored
+	taking  bool      // it is being asked for
 	retryAt time.Time // after a failure
 	pause   time.Duration
 }
@@ -61,11 +66,14 @@ func (w *Worker) newMidnights(ctx context.Context) (*midnights, error) {
 
 // run takes snapshots until ctx ends.
 func (m *midnights) run(ctx context.Context) error {
+	m.taken = make(chan struct{}, 1)
+	defer m.taking.Wait()
 	for ctx.Err() == nil {
-		next := m.round(ctx)
-		timer := time.NewTimer(max(next.Sub(m.clock()), 0))
+		m.begin(ctx)
+		timer := time.NewTimer(max(m.next().Sub(m.clock()), 0))
 		select {
 		case <-ctx.Done():
+		case <-m.taken:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -73,91 +81,106 @@ func (m *midnights) run(ctx context.Context) error {
 	return nil
 }
 
-// round takes what is due, of all merchants side by side: a gateway that hangs
-// delays nobody else's. It returns when the next look is due.
-func (m *midnights) round(ctx context.Context) (next time.Time) {
+// begin begins to take what is due, of each merchant on its own: a gateway that
+// hangs delays nobody else's.
+func (m *midnights) begin(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	now, before := m.clock(), m.states
 	m.states = map[string]*midnight{}
-	var taking sync.WaitGroup
-	merchants := m.merchants()
-	for _, merchant := range merchants {
+	for _, merchant := range m.merchants() {
 		s := before[merchant.ID]
-		if s == nil {
-			s = &midnight{}
+		date := events.BookingDate(now, merchant.Location)
+		if s == nil || s.date < date && !s.taking { // a pause of the day before is over
+			s = &midnight{date: date}
 		}
 		m.states[merchant.ID] = s
-		if date := events.BookingDate(now, merchant.Location); s.done < date && !now.Before(s.retryAt) {
-			taking.Go(func() { m.take(ctx, merchant, date, s) })
+		if s.done || s.taking || now.Before(s.retryAt) {
+			continue
 		}
+		s.taking = true
+		m.taking.Go(func() { m.take(ctx, merchant, s) })
 	}
-	taking.Wait()
-	next = m.clock().Add(midnightLook)
-	for _, merchant := range merchants {
-		if due := m.due(merchant); due.Before(next) {
+}
+
+// next is when the next look is due: at a midnight, after a pause, or soon, since
+// other merchants may have come.
+func (m *midnights) next() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := m.clock().Add(midnightLook)
+	for _, merchant := range m.merchants() {
+		s := m.states[merchant.ID]
+		if s == nil || s.taking {
+			continue
+		}
+		due := s.retryAt
+		if s.done {
+			due = finance.Day(s.date).Ends(merchant.Location)
+		}
+		if due.Before(next) {
 			next = due
 		}
 	}
 	return next
 }
 
-// due is when a merchant is looked at again: at its next midnight, or after a pause.
-func (m *midnights) due(merchant *config.Merchant) time.Time {
-	s, now := m.states[merchant.ID], m.clock()
-	if s.done < events.BookingDate(now, merchant.Location) {
-		return s.retryAt
-	}
-	today := finance.Day(events.BookingDate(now, merchant.Location))
-	return today.Ends(merchant.Location)
-}
-
 // take stores a merchant's snapshot of a date, unless it is there. What fails is
 // done again after a pause: that the answer of a publish got lost shows then.
-func (m *midnights) take(ctx context.Context, merchant *config.Merchant, date string, s *midnight) {
-	stored, err := m.once(ctx, merchant, date)
-	if ctx.Err() != nil {
-		return
+func (m *midnights) take(ctx context.Context, merchant *config.Merchant, s *midnight) {
+	err := m.once(ctx, merchant, s.date)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.taking, s.done = false, err == nil; err != nil {
+		s.pause = min(max(2*s.pause, midnightPause), midnightMaxPause)
+		s.retryAt = m.clock().Add(s.pause)
 	}
-	if err == nil {
-		*s = midnight{done: stored}
-		return
+	select {
+	case m.taken <- struct{}{}:
+	default:
 	}
-	s.pause = min(max(2*s.pause, midnightPause), midnightMaxPause)
-	s.retryAt = m.clock().Add(s.pause)
-	if errors.Is(err, stream.ErrTakenMeanwhile) {
-		return // which the next look sees
+	if err == nil || ctx.Err() != nil || errors.Is(err, stream.ErrTakenMeanwhile) {
+		return // the last is what the next look sees
 	}
 	m.log.Warn("the balance at midnight is not stored; trying again", zap.String("merchant", merchant.ID),
-		zap.String("date", date), zap.Duration("again_in", s.pause), zap.Error(err))
+		zap.String("date", s.date), zap.Duration("again_in", s.pause), zap.Error(err))
 }
 
-// once returns the last date that is stored.
-func (m *midnights) once(ctx context.Context, merchant *config.Merchant, date string) (stored string, err error) {
+// errDayOver is the error of an answer that came after the next midnight: it is no
+// opening balance of the date any more.
+var errDayOver = errors.New("the gateway answered when the day was over")
+
+// once stores a snapshot of a date, unless there is one.
+func (m *midnights) once(ctx context.Context, merchant *config.Merchant, date string) error {
 	last, err := m.book.Last(ctx, merchant.ID)
 	if err != nil {
-		return "", err
+		return err
 	}
 	var after uint64
 	if last != nil {
 		if after = last.Sequence; last.Event.Data.Date >= date {
-			return last.Event.Data.Date, nil
+			return nil
 		}
 	}
 	asked := m.clock()
 	balance, err := m.balance(ctx, merchant)
 	if err != nil {
-		return "", err
+		return err
+	}
+	if events.BookingDate(m.clock(), merchant.Location) != date {
+		return errDayOver
 	}
 	e, err := m.snapshot(merchant, date, balance, asked)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := m.book.Append(ctx, e, after); err != nil {
-		return "", err
+		return err
 	}
 	m.log.Info("balance at midnight", zap.String("merchant", merchant.ID), zap.String("date", date),
 		zap.Stringer("all", e.Data.All), zap.Stringer("usable", e.Data.Usable), zap.String("currency", merchant.Currency),
 		zap.Time("answered_at", e.Time))
-	return date, nil
+	return nil
 }
 
 func (m *midnights) snapshot(merchant *config.Merchant, date string, b gateway.Balance, asked time.Time) (events.BalanceEvent, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,12 +25,17 @@ type balances struct {
 	asked []string
 	fail  error
 	value string
+
+	meanwhile func() // happens before the answer
 }
 
 func (b *balances) ask(_ context.Context, m *config.Merchant) (gateway.Balance, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked = append(b.asked, m.ID)
+	if b.meanwhile != nil {
+		b.meanwhile()
+	}
 	d := decimal.MustParse(b.value)
 	return gateway.Balance{All: d, Usable: d, Sandbox: true}, b.fail
 }
@@ -51,14 +57,14 @@ func (l *lossy) Append(ctx context.Context, e events.BalanceEvent, after uint64)
 type nights struct {
 	t       *testing.T
 	site    *site
-	now     time.Time
+	clock   atomic.Pointer[time.Time]
 	gateway *balances
 	all     []*config.Merchant
 }
 
 func newNights(t *testing.T, zones ...string) *nights {
 	n := &nights{t: t, site: newSite(t, merchant{id: "m1"}), gateway: &balances{value: "-12.5"}}
-	n.now = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+	n.set(time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC))
 	for i, name := range zones {
 		zone, err := time.LoadLocation(name)
 		if err != nil {
@@ -76,8 +82,19 @@ func (n *nights) worker() *midnights {
 	}
 	return &midnights{
 		merchants: func() []*config.Merchant { return n.all }, balance: n.gateway.ask, book: book,
-		clock: func() time.Time { return n.now }, installation: "test", log: zap.NewNop(),
+		clock: n.now, installation: "test", log: zap.NewNop(),
 	}
+}
+
+func (n *nights) now() time.Time { return *n.clock.Load() }
+
+func (n *nights) set(at time.Time) { n.clock.Store(&at) }
+
+// look takes what is due, and returns when the next look is.
+func look(t *testing.T, w *midnights) time.Time {
+	w.begin(t.Context())
+	w.taking.Wait()
+	return w.next()
 }
 
 // stored is the dates of the snapshots of a merchant.
@@ -125,37 +142,37 @@ func (n *nights) wants(merchant string, dates ...string) {
 func TestMidnights(t *testing.T) {
 	n := newNights(t, "Asia/Kolkata", "UTC", "Africa/Cairo")
 	w := n.worker()
-	next := w.round(t.Context())
+	next := look(t, w)
 	n.wants("m1", "2026-11-05")
 	n.wants("m2", "2026-11-05")
-	if want := n.now.Add(midnightLook); !next.Equal(want) { // the file of merchants may change
+	if want := n.now().Add(midnightLook); !next.Equal(want) { // the file of merchants may change
 		t.Errorf("the next look is at %s, want %s", next, want)
 	}
 	e := n.snapshots("m1")[0]
-	if e.Data.All.String() != "-12.50" || e.Data.LiveMode || !e.Time.Equal(n.now) || e.ID != "m1/balance/2026-11-05" {
+	if e.Data.All.String() != "-12.50" || e.Data.LiveMode || !e.Time.Equal(n.now()) || e.ID != "m1/balance/2026-11-05" {
 		t.Errorf("%+v", e)
 	}
-	w.round(t.Context())
-	n.worker().round(t.Context()) // another one, or this one after a restart
+	look(t, w)
+	look(t, n.worker()) // another one, or this one after a restart
 	n.wants("m1", "2026-11-05")
 
-	n.now = time.Date(2026, 11, 5, 18, 29, 59, 0, time.UTC)
-	if next = w.round(t.Context()); !next.Equal(n.now.Add(time.Second)) {
+	n.set(time.Date(2026, 11, 5, 18, 29, 59, 0, time.UTC))
+	if next = look(t, w); !next.Equal(n.now().Add(time.Second)) {
 		t.Errorf("a second before midnight in India the next look is at %s", next)
 	}
-	n.now = next
-	w.round(t.Context())
+	n.set(next)
+	look(t, w)
 	n.wants("m1", "2026-11-05", "2026-11-06")
 	n.wants("m2", "2026-11-05")
 
-	n.now = n.now.AddDate(0, 0, 3) // nobody worked for days: what is past is past
-	w.round(t.Context())
+	n.set(n.now().AddDate(0, 0, 3)) // nobody worked for days: what is past is past
+	look(t, w)
 	n.wants("m1", "2026-11-05", "2026-11-06", "2026-11-09")
 
-	n.now = time.Date(2027, 4, 29, 21, 59, 59, 0, time.UTC) // Cairo: midnight is skipped, the day begins at 01:00
-	w.round(t.Context())
-	n.now = n.now.Add(time.Second)
-	w.round(t.Context())
+	n.set(time.Date(2027, 4, 29, 21, 59, 59, 0, time.UTC)) // Cairo: midnight is skipped, the day begins at 01:00
+	look(t, w)
+	n.set(n.now().Add(time.Second))
+	look(t, w)
 	if got := n.stored("m3"); got[len(got)-1] != "2027-04-30" {
 		t.Errorf("m3 has %v", got)
 	}
@@ -168,32 +185,77 @@ func TestMidnightsAgain(t *testing.T) {
 	w := n.worker()
 	n.gateway.fail = errors.New("down")
 	for _, pause := range []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second} {
-		if next := w.round(t.Context()); !next.Equal(n.now.Add(pause)) {
-			t.Errorf("the next look is in %s, want %s", next.Sub(n.now), pause)
+		if next := look(t, w); !next.Equal(n.now().Add(pause)) {
+			t.Errorf("the next look is in %s, want %s", next.Sub(n.now()), pause)
 		}
 		asked := len(n.gateway.asked)
-		if w.round(t.Context()); len(n.gateway.asked) != asked {
+		if look(t, w); len(n.gateway.asked) != asked {
 			t.Error("it is asked again at once")
 		}
-		n.now = n.now.Add(pause)
+		n.set(n.now().Add(pause))
 	}
 	n.gateway.fail = nil
 	lost := &lossy{balanceBook: w.book, lose: true}
 	w.book = lost
-	next := w.round(t.Context())
-	n.now, lost.lose = next, false
-	w.round(t.Context())
+	next := look(t, w)
+	lost.lose = false
+	n.set(next)
+	look(t, w)
 	n.wants("m1", "2026-11-05")
 	if asked := len(n.gateway.asked); asked != 4 {
 		t.Errorf("it was asked %d times, want 4: what is stored needs no question", asked)
 	}
 	n.gateway.value = "12345678901234567.00" // beyond what an amount can be
-	n.now = n.now.AddDate(0, 0, 1)
-	w.round(t.Context())
+	n.set(n.now().AddDate(0, 0, 1))
+	look(t, w)
 	n.gateway.value = "1"
-	n.now = n.now.Add(midnightMaxPause)
-	w.round(t.Context())
+	n.set(n.now().Add(midnightMaxPause))
+	look(t, w)
 	n.wants("m1", "2026-11-05", "2026-11-06")
+}
+
+// TestMidnightsOfOneDay: a pause ends with the day, and an answer that comes after
+// it is nobody's.
+func TestMidnightsOfOneDay(t *testing.T) {
+	n := newNights(t, "UTC")
+	w := n.worker()
+	n.set(time.Date(2026, 11, 5, 23, 59, 59, 0, time.UTC))
+	n.gateway.fail = errors.New("down")
+	look(t, w) // to be asked again in two seconds
+	n.gateway.fail = nil
+	n.set(n.now().Add(time.Second))
+	look(t, w)
+	n.wants("m1", "2026-11-06")
+
+	n.set(time.Date(2026, 11, 7, 23, 59, 59, 0, time.UTC))
+	n.gateway.meanwhile = func() { n.set(n.now().Add(2 * time.Second)) }
+	look(t, w)
+	n.wants("m1", "2026-11-06")
+	n.gateway.meanwhile = nil
+	look(t, w)
+	n.wants("m1", "2026-11-06", "2026-11-08")
+}
+
+// TestMidnightsHang: a gateway that does not answer holds nobody else up.
+func TestMidnightsHang(t *testing.T) {
+	n := newNights(t, "UTC", "UTC")
+	w := n.worker()
+	hangs := make(chan struct{})
+	w.balance = func(ctx context.Context, m *config.Merchant) (gateway.Balance, error) {
+		if m.ID == "m1" {
+			<-hangs
+		}
+		return n.gateway.ask(ctx, m)
+	}
+	w.begin(t.Context())
+	eventually(t, "the other's balance is stored", func() bool { return len(n.stored("m2")) == 1 })
+	n.set(n.now().AddDate(0, 0, 1))
+	w.begin(t.Context())
+	eventually(t, "the other's next balance is stored", func() bool { return len(n.stored("m2")) == 2 })
+	close(hangs)
+	w.taking.Wait()
+	look(t, w)
+	n.wants("m1", "2026-11-06")
 }
 
 // TestMidnightsRace: workers that ask side by side store one snapshot.
@@ -202,7 +264,7 @@ func TestMidnightsRace(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		w := n.worker()
-		all.Go(func() { w.round(t.Context()) })
+		all.Go(func() { look(t, w) })
 	}
 	all.Wait()
 	n.wants("m1", "2026-11-05")
@@ -214,13 +276,13 @@ func TestMidnightsFollowTheFile(t *testing.T) {
 	n := newNights(t, "UTC", "UTC")
 	w, both := n.worker(), n.all
 	n.all = both[:1]
-	w.round(t.Context())
+	look(t, w)
 	n.wants("m2")
 	n.all = both
-	w.round(t.Context())
+	look(t, w)
 	n.wants("m2", "2026-11-05")
 	n.all = nil
-	n.now = n.now.AddDate(0, 0, 1)
-	w.round(t.Context())
+	n.set(n.now().AddDate(0, 0, 1))
+	look(t, w)
 	n.wants("m1", "2026-11-05")
 }
