@@ -8,11 +8,12 @@
 // seed and run do the same to the same orders.
 //
 // How it is laid out: an order's life is a pure state machine (order.go); the
-// books hold all orders, movements and balances (books.go, balance.go,
-// movement.go), of which a bill is made (bill.go); fates, courses and push series put their steps on one agenda that a bounded pool works off
-// (agenda.go, fate.go, course.go, push.go, companions.go), and letter.go writes
-// the callbacks; HTTP handlers are thin, one file per endpoint (collect.go,
-// pay.go, query.go, balance.go, admin.go); server.go ties them together.
+// books hold all orders, movements and balances (books.go, movement.go,
+// balance.go), and a bill is made of them (bill.go); fates, courses and push
+// series put their steps on one agenda that a bounded pool works off (agenda.go,
+// fate.go, course.go, push.go, companions.go), and letter.go writes the
+// callbacks; HTTP handlers are thin, one file per endpoint (collect.go, pay.go,
+// query.go, balance.go, admin.go); server.go ties them together.
 //
 // Time passes TimeScale times as fast as the clock's: with 60 a minute of the
 // gateway takes a second. Every duration an order's script or the push
