@@ -2,7 +2,6 @@ package contract
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -182,7 +181,7 @@ func register(t *testing.T, js jetstream.JetStream) {
 	must(t, book.Withdraw(patiently(t), reconciletest.Withdrawal(reconciletest.Order(events.FlowCollect, "A.2"), "1000")))
 }
 
-// snapshot stores a balance as it is described: nothing publishes them yet.
+// snapshot stores a balance as the worker does.
 func snapshot(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	at := time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC)
@@ -191,12 +190,9 @@ func snapshot(t *testing.T, js jetstream.JetStream) {
 		All: events.MustParseSigned("10"), Usable: events.MustParseSigned("-1"), AskedAt: at, AnsweredAt: at,
 	})
 	must(t, err)
-	body, err := json.Marshal(e)
+	book, err := stream.OpenBalances(patiently(t), js, 10*time.Second)
 	must(t, err)
-	_, err = js.PublishMsg(patiently(t), &nats.Msg{
-		Subject: e.NATSSubject(), Data: body, Header: nats.Header{"Content-Type": {events.ContentType}},
-	})
-	must(t, err)
+	must(t, book.Append(patiently(t), e, 0))
 }
 
 const merchants = `
