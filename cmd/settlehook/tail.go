@@ -64,6 +64,9 @@ func (c *tailCmd) Run(io streams) error {
 		Merchant: string(c.Merchant), Flow: string(c.Flow), Order: c.Order, Outcomes: c.outcomes(), EventsOnly: c.EventsOnly,
 		Since: c.Since.Time, JSON: c.Output == "json", Color: colored(io.out),
 	})
+	if ctx.Err() != nil {
+		return nil // ended before it began
+	}
 	if err != nil {
 		return err
 	}
