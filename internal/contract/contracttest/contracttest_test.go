@@ -105,12 +105,49 @@ func TestNoStreams(t *testing.T) {
 	}
 }
 
+// TestElection asks again where a cluster without a leader lets a question fall,
+// and then refuses one.
+func TestElection(t *testing.T) {
+	s, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true})
+	must(t, err)
+	js := jetStreamOf(t, s)
+	asked := 0
+	_, err = js.Conn().Subscribe("$JS.API.STREAM.INFO.PAYMENTS", func(m *nats.Msg) {
+		asked++
+		var answer string
+		switch asked {
+		case 1:
+			return
+		case 2:
+			answer = `{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`
+		default:
+			answer = `{"error":{"code":404,"err_code":10059,"description":"stream not found"}}`
+		}
+		_ = m.Respond([]byte(answer))
+	})
+	must(t, err)
+	_, err = js.Conn().Subscribe("$JS.API.STREAM.INFO.*", func(m *nats.Msg) {
+		if m.Subject != "$JS.API.STREAM.INFO.PAYMENTS" {
+			_ = m.Respond([]byte(`{"error":{"code":404,"err_code":10059,"description":"stream not found"}}`))
+		}
+	})
+	must(t, err)
+	if read, err := contracttest.Streams(t.Context(), js); read != 0 || err != nil || asked != 3 {
+		t.Error(read, err, asked)
+	}
+}
+
 // newServer is not testserver's, which would hold these streams to the contract
 // as well.
 func newServer(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 	must(t, err)
+	return jetStreamOf(t, s)
+}
+
+func jetStreamOf(t testing.TB, s *server.Server) jetstream.JetStream {
+	t.Helper()
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	nc, err := nats.Connect("", nats.InProcessServer(s))

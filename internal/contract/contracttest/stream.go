@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -63,7 +64,7 @@ func on(subject, want string) error {
 
 // each reads a stream as it is now, from its beginning.
 func each(ctx context.Context, js jetstream.JetStream, name string, look func(jetstream.Msg)) error {
-	s, err := js.Stream(ctx, name)
+	s, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, name) })
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
@@ -74,7 +75,9 @@ func each(ctx context.Context, js jetstream.JetStream, name string, look func(je
 	if left == 0 {
 		return nil
 	}
-	c, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	c, err := ask(ctx, func(ctx context.Context) (jetstream.Consumer, error) {
+		return js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	})
 	if err != nil {
 		return err
 	}
@@ -91,4 +94,28 @@ func each(ctx context.Context, js jetstream.JetStream, name string, look func(je
 		look(m)
 	}
 	return nil
+}
+
+// A cluster that elects its leader refuses a question or lets it fall, so each is
+// put again until there is an answer, for as long as an election may take.
+const (
+	oncePatience = 2 * time.Second
+	askPatience  = 30 * time.Second
+)
+
+func ask[T any](ctx context.Context, question func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	for {
+		once, cancel := context.WithTimeout(ctx, oncePatience)
+		got, err := question(once)
+		cancel()
+		if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || ctx.Err() != nil {
+			return got, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
