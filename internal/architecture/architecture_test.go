@@ -192,7 +192,7 @@ var levels = [][]string{
 }
 
 // apart are packages that no program is made of.
-var apart = []string{"internal/architecture", "internal/contract", "internal/deps", "internal/testserver", "internal/config/docgen", "deploy", "docs", "test"}
+var apart = []string{"internal/architecture", "internal/contract", "internal/testserver", "internal/config/docgen", "deploy", "docs", "test"}
 
 func levelOf(path string) int {
 	return slices.IndexFunc(levels, func(folders []string) bool {

@@ -1,8 +1,7 @@
 // The Kubernetes API server, its controllers and scheduler, kubectl, and of a real
 // node the kubelet and kube-proxy, that test/k8s runs deploy/k8s against.
-// Kubernetes replaces its staging modules by folders of its own tree, so another
-// module names the published ones.
-module names the published ones.
+// Kubernetes replaces its staging modules by folders of its own tree, so this
+// one names the published ones.
 module github.com/settlehook/settlehook/test/k8s/tools/kubernetes
 
 go 1.26.0
