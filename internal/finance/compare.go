@@ -7,28 +7,35 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
-// gatewaySide is what the gateway says of an order in the end, and how often it
-// was paid.
+// gatewaySide is what the gateway says of an order in the end, and how many times
+// over it has the money.
 type gatewaySide struct {
 	Side
-	times int // paid
+	times int // paid, and not taken back
 	known bool
 }
 
 func (a *account) gatewaySide() gatewaySide {
 	g := gatewaySide{Side: Side{State: string(Unasked)}}
+	paid := false
 	for _, s := range a.said {
-		if s.State == Unasked {
+		switch s.State {
+		case Unasked:
 			continue
+		case Paid:
+			g.times++
+			paid = true
+		case Reversed:
+			g.times = max(0, g.times-1)
 		}
 		g.known = true
-		if s.State == Paid {
-			g.times++
-		}
-		if s.State == Paid || g.times == 0 { // what was paid stays in sight when it is taken back
+		if s.State == Paid || !paid { // what was paid stays in sight when it is taken back
 			g.Amount, g.Fee = s.Amount, s.Fee
 		}
 		g.State = string(s.State)
+		if s.State == Reversed && g.times > 0 { // one payment of several
+			g.State = string(Paid)
+		}
 	}
 	return g
 }
@@ -38,6 +45,9 @@ func (a *account) gatewaySide() gatewaySide {
 func (r *Reconciler) differences(a *account) []Difference {
 	g := a.gatewaySide()
 	effect := r.effect(a, g)
+	if r.byBill {
+		a = a.asBilled(State(g.State))
+	}
 	var all []Difference
 	add := func(c Class, format string, args ...any) {
 		all = append(all, Difference{
@@ -68,11 +78,11 @@ func (r *Reconciler) differences(a *account) []Difference {
 // moved nothing.
 func (r *Reconciler) notInBill(a *account, add func(Class, string, ...any)) {
 	switch {
-	case a.outcome == events.OutcomeSettled && a.decided == within:
+	case a.is == events.OutcomeSettled && a.decided == within:
 		add(MissingAtGateway, "booked in the period, and not in the bill")
-	case a.outcome == events.OutcomeReversed && a.decided == within && a.booked.Sign() != 0:
+	case a.is == events.OutcomeReversed && a.decided == within && a.booked.Sign() != 0:
 		add(MissingAtGateway, "reversed in the period, and not in the bill")
-	case a.outcome == "":
+	case a.is == "":
 		add(StillOpen, "%s", a.whyOpen("it is not in the bill"))
 	}
 }
@@ -82,23 +92,23 @@ func (a *account) compare(g gatewaySide, add func(Class, string, ...any)) {
 	case Paid:
 		a.comparePaid(g, add)
 	case Failed, Reversed:
-		switch a.outcome {
+		switch a.is {
 		case events.OutcomeSettled:
 			add(StatusDiffers, "booked as settled, the gateway says %s", g.State)
 		case "":
 			add(StillOpen, "%s", a.whyOpen("the gateway says "+g.State))
 		}
 	case Open:
-		switch a.outcome {
+		switch a.is {
 		case events.OutcomeSettled, events.OutcomeReversed, events.OutcomeFailed:
-			add(StatusDiffers, "booked as %s, the gateway says it is still open", a.outcome)
+			add(StatusDiffers, "booked as %s, the gateway says it is still open", a.is)
 		case "":
 			add(StillOpen, "%s", a.whyOpen("the gateway says it is open"))
 		}
 	case Unknown:
-		switch a.outcome {
+		switch a.is {
 		case events.OutcomeSettled, events.OutcomeReversed:
-			add(MissingAtGateway, "booked as %s, the gateway knows no such order", a.outcome)
+			add(MissingAtGateway, "booked as %s, the gateway knows no such order", a.is)
 		case "":
 			add(StillOpen, "%s", a.whyOpen("the gateway knows no such order"))
 		}
@@ -106,7 +116,7 @@ func (a *account) compare(g gatewaySide, add func(Class, string, ...any)) {
 }
 
 func (a *account) comparePaid(g gatewaySide, add func(Class, string, ...any)) {
-	switch a.outcome {
+	switch a.is {
 	case events.OutcomeSettled:
 		if c := compareAmounts(g.Amount, a.amount); c != "" {
 			add(c, "booked %s, the gateway says %s", a.amount, shown(g.Amount))
@@ -115,7 +125,7 @@ func (a *account) comparePaid(g gatewaySide, add func(Class, string, ...any)) {
 			add(FeeDiffers, "booked with a fee of %s, the gateway says %s", shown(a.fee), g.Fee)
 		}
 	case events.OutcomeReversed, events.OutcomeFailed, events.OutcomeExpired:
-		add(StatusDiffers, "told as %s, the gateway says paid", a.outcome)
+		add(StatusDiffers, "told as %s, the gateway says paid", a.is)
 	default:
 		a.paidUnbooked(g, add)
 	}
@@ -139,7 +149,7 @@ func (a *account) paidUnbooked(g gatewaySide, add func(Class, string, ...any)) {
 // submittedDiffers finds what was booked with another amount than was submitted,
 // which takes a person's word.
 func (a *account) submittedDiffers(g gatewaySide, add func(Class, string, ...any)) {
-	if a.outcome != events.OutcomeSettled || State(g.State) == Paid && !g.Amount.Equal(a.amount) {
+	if a.is != events.OutcomeSettled || State(g.State) == Paid && !g.Amount.Equal(a.amount) {
 		return // the latter has a line already
 	}
 	if c := compareAmounts(a.amount, a.submitted); c != "" {
@@ -159,15 +169,15 @@ func (a *account) carriedOver(effect Sum, add func(Class, string, ...any)) {
 		add(CarriedOver, "booked in this period, in the gateway's balance of another")
 	case effect.Sign() != 0:
 		add(CarriedOver, "booked before this period, in its balance")
-	case a.submittedWithin && a.outcome != "" && a.decided == after:
-		add(CarriedOver, "submitted in this period, %s in the next", a.outcome)
+	case a.submittedWithin && a.is != "" && a.decided == after:
+		add(CarriedOver, "submitted in this period, %s in the next", a.is)
 	}
 }
 
 // isDuplicate reports whether an order was paid twice: the gateway says so of one
 // order, or a review says so of a second one with a suffix.
 func (a *account) isDuplicate(g gatewaySide) bool {
-	return g.times > 1 && State(g.State) == Paid || State(g.State) == Paid && a.outcome == "" && a.reviewed() == string(reconcile.ReasonDuplicatePayment)
+	return g.times > 1 && State(g.State) == Paid || State(g.State) == Paid && a.is == "" && a.reviewed() == string(reconcile.ReasonDuplicatePayment)
 }
 
 func (a *account) whyDuplicate(g gatewaySide) string {

@@ -149,7 +149,7 @@ func (r *Reconciler) when(l Line) when {
 // Untold is of which orders of the period no outcome was taken in: they may have
 // one from before the events that were read. [Reconciler.Recall] takes it.
 func (r *Reconciler) Untold() []events.Order {
-	return r.orders(func(a *account) bool { return a.inScope && a.outcome == "" })
+	return r.orders(func(a *account) bool { return a.inScope && a.is == "" })
 }
 
 // Recall takes in the last outcome of an order, from before the period.
@@ -160,7 +160,7 @@ func (r *Reconciler) Recall(e events.Event) {
 
 // Wanted is which orders the gateway has to be asked about, sorted.
 func (r *Reconciler) Wanted() []events.Order {
-	return r.orders(func(a *account) bool { return a.inScope && !(a.withdrawn && a.outcome == "") })
+	return r.orders(func(a *account) bool { return a.inScope && !(a.withdrawn && a.is == "") })
 }
 
 func (r *Reconciler) orders(which func(*account) bool) []events.Order {
@@ -207,6 +207,9 @@ func (r *Reconciler) effect(a *account, g gatewaySide) Sum {
 	}
 	if !g.known {
 		return a.timing
+	}
+	if State(g.State) == Unknown {
+		return Sum{}.Minus(a.booked) // it never moved
 	}
 	has, known := Sum{}, true
 	if State(g.State) == Paid {
@@ -290,7 +293,7 @@ func (r *Reconciler) Statement() Statement {
 	for _, key := range slices.Collect(maps.Keys(r.accounts)) {
 		a := r.accounts[key]
 		moved := a.timing.Sign() != 0 || r.byBill && !r.billed(a).Equal(a.booked)
-		if !a.inScope && !moved || a.withdrawn && a.outcome == "" && len(a.said) == 0 {
+		if !a.inScope && !moved || a.withdrawn && a.is == "" && len(a.said) == 0 {
 			continue
 		}
 		s.Orders++

@@ -164,8 +164,11 @@ func (w *world) statement(byBill bool) finance.Statement {
 		r.Move(m)
 	}
 	if byBill {
+		const beyond = 24 * time.Hour // what a bill should reach beyond its period
 		for _, s := range w.bill {
-			r.Say(s)
+			if s.At.After(w.period.Begins(w.zone).Add(-beyond)) && s.At.Before(w.period.Ends(w.zone).Add(beyond)) {
+				r.Say(s)
+			}
 		}
 		return r.Statement()
 	}
@@ -409,6 +412,110 @@ func TestCarriedOver(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAfterTheBill: what becomes of an order after its period's bill has ended. The
+// ledger is read to its end, and so is the order query.
+func TestAfterTheBill(t *testing.T) {
+	settledOverMidnight := func(w *world, o events.Order) {
+		end := w.period.Ends(w.zone)
+		w.gateway(o, finance.Paid, "1000", "20", end.Add(-minute))
+		p := w.payment(o, "1000", "20", "", end.Add(minute))
+		p.Evidence = events.Evidence{Fingerprint: "s1-r0-1000", ReceivedAt: end.Add(-minute / 2), Callback: &events.CallbackEvidence{Status: 1}}
+		w.told(events.Settled{Payment: p}, end.Add(minute))
+	}
+	for name, tt := range map[string]struct {
+		happen      func(w *world, o events.Order)
+		bill, query string // the class
+	}{
+		"settled, reversed later": {func(w *world, o events.Order) {
+			w.submit(o, "1000", w.at(5, 1))
+			w.gateway(o, finance.Paid, "1000", "20", w.at(5, 2))
+			w.tell(settled, o, "1000", "20", "1000", w.at(5, 3))
+			w.gateway(o, finance.Reversed, "1000", "20", w.at(45, 2))
+			w.tell(reversed, o, "1000", "20", "1000", w.at(45, 3))
+		}, "", "carried_over"},
+		"settled before, reversed in the period, paid again later": {func(w *world, o events.Order) {
+			w.gateway(o, finance.Paid, "1000", "20", w.at(-3, 2))
+			w.tell(settled, o, "1000", "20", "", w.at(-3, 3))
+			w.gateway(o, finance.Reversed, "1000", "20", w.at(5, 2))
+			w.tell(reversed, o, "1000", "20", "", w.at(5, 3))
+			w.gateway(o, finance.Paid, "1000", "20", w.at(45, 2))
+			w.tell(settled, o, "1000", "20", "", w.at(45, 3))
+		}, "", ""},
+		"failed, paid later": {func(w *world, o events.Order) {
+			w.submit(o, "1000", w.at(5, 1))
+			w.gateway(o, finance.Failed, "0", "0", w.at(5, 2))
+			w.tell(failed, o, "", "", "1000", w.at(5, 3))
+			w.gateway(o, finance.Paid, "1000", "20", w.at(45, 2))
+			w.tell(settled, o, "1000", "20", "1000", w.at(45, 3))
+		}, "", "carried_over"},
+		"open, paid later": {func(w *world, o events.Order) {
+			w.submit(o, "1000", w.at(5, 1))
+			w.gateway(o, finance.Open, "0", "0", w.at(5, 2))
+			w.gateway(o, finance.Paid, "1000", "20", w.at(45, 2))
+			w.tell(settled, o, "1000", "20", "1000", w.at(45, 3))
+		}, "still_open", "carried_over"},
+		"settled over midnight, reversed later": {func(w *world, o events.Order) {
+			settledOverMidnight(w, o)
+			w.gateway(o, finance.Reversed, "1000", "20", w.at(45, 2))
+			w.tell(reversed, o, "1000", "20", "", w.at(45, 3))
+		}, "carried_over", "carried_over"},
+		"booked for nothing, reversed later": {func(w *world, o events.Order) {
+			w.tell(settled, o, "1000", "20", "", w.at(5, 3))
+			w.tell(reversed, o, "1000", "20", "", w.at(45, 3))
+		}, "missing_at_the_gateway", "missing_at_the_gateway"},
+		"told as failed over midnight, paid": {func(w *world, o events.Order) {
+			end := w.period.Ends(w.zone)
+			w.gateway(o, finance.Paid, "1000", "20", end.Add(-minute))
+			w.tell(failed, o, "", "", "", end.Add(minute))
+		}, "status_differs", ""},
+	} {
+		for _, byBill := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/bill=%t", name, byBill), func(t *testing.T) {
+				w := newWorld(t)
+				tt.happen(w, events.Order{Flow: events.FlowCollect, Merchant: "m1", OrderID: "A1"})
+				want, class := []string{}, tt.query
+				if byBill {
+					class = tt.bill
+				}
+				if class != "" {
+					want = append(want, class+" A1")
+				}
+				s := w.statement(byBill)
+				// By the query nobody knows of money that the ledger has nothing about.
+				closes := byBill || name != "told as failed over midnight, paid"
+				if got := names(s); !slices.Equal(got, want) || s.Equation.Closes() != closes {
+					t.Errorf("%+v, want %v; %+v", s.Differences, want, s.Equation)
+				}
+			})
+		}
+	}
+}
+
+// TestPaidAgain: a reversal takes one payment back.
+func TestPaidAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		bill []finance.State
+		want []string
+	}{
+		"paid, taken back, paid":         {[]finance.State{finance.Paid, finance.Reversed, finance.Paid}, []string{}},
+		"paid twice, one refunded":       {[]finance.State{finance.Paid, finance.Paid, finance.Reversed}, []string{}},
+		"paid three times, one refunded": {[]finance.State{finance.Paid, finance.Paid, finance.Paid, finance.Reversed}, []string{"duplicate_payment A1"}},
+		"all taken back":                 {[]finance.State{finance.Paid, finance.Paid, finance.Reversed, finance.Reversed}, []string{"status_differs A1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			o := events.Order{Flow: events.FlowCollect, Merchant: "m1", OrderID: "A1"}
+			for i, state := range tt.bill {
+				w.gateway(o, state, "1000", "20", w.at(5, 1+i))
+			}
+			w.tell(settled, o, "1000", "20", "", w.at(5, 12))
+			if s := w.statement(true); !slices.Equal(names(s), tt.want) || !s.Equation.Closes() {
+				t.Errorf("%+v, want %v; %+v", s.Differences, tt.want, s.Equation)
+			}
+		})
 	}
 }
 
