@@ -117,7 +117,8 @@ func (c *exportCmd) check(streams streams, isClosed bool) error {
 	return nil
 }
 
-// write writes the export and its totals, both or neither.
+// write writes the export and its totals to the end before either file gets its
+// name.
 func (c *exportCmd) write(ctx context.Context, streams streams, d *desk, s export.Selection, layout finance.Layout) (*finance.Totals, error) {
 	out := streams.out
 	var files []*outFile
@@ -210,7 +211,10 @@ func sumUp(out io.Writer, totals *finance.Totals, s export.Selection) error {
 		return err
 	}
 	made := fmt.Sprintf("the ledger as it was at sequence %d; --until %d gives the same again", s.Last, s.Last)
-	if len(s.Closings) > 0 {
+	switch {
+	case s.Last == 0 && len(s.Closings) == 0:
+		made = "the ledger is empty" // --until 0 would mean its end
+	case len(s.Closings) > 0:
 		made = s.Dates.Name + " is closed: it was held to what was closed"
 	}
 	_, err := fmt.Fprintf(out, "%d events; %s\n", totals.Count(), made)

@@ -162,7 +162,7 @@ func (w *world) startGateway(merchant, addr string, scale float64, mischief sand
 		}
 	}
 	s, err := sandbox.New(sandbox.Config{
-		Addr: addr, AdminAddr: "127.0.0.1:0", Merchants: mine, TimeScale: scale, Seed: 7, Run: merchant, Mischief: mischief,
+		Addr: addr, AdminAddr: "127.0.0.1:0", Merchants: mine, TimeScale: scale, Seed: 7, Run: merchant, Mischief: mischief, MaxOrders: 1_000_000,
 		OnCreate: func(ctx context.Context, o sandbox.Order) error { return up.Announce(ctx, book, installation, o) },
 	})
 	if err != nil {
