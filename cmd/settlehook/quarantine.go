@@ -93,7 +93,7 @@ type quarantineLine struct {
 
 func lineOfQuarantined(q stream.Quarantined) quarantineLine {
 	return quarantineLine{
-		Sequence: q.Sequence, At: q.At, Class: q.Class, Merchant: q.Merchant, Flow: q.Flow, OrderID: cases.OrderOf(q),
+		Sequence: q.Sequence, At: q.At, Class: q.Class, Merchant: q.Merchant, Flow: q.Flow, OrderID: q.OrderID(),
 		Reason: q.Reason, Error: q.Detail, Path: q.Path, Source: q.Source, ReceivedAt: q.ReceivedAt.UTC(), Size: len(q.Body),
 	}
 }

@@ -29,18 +29,7 @@ type QuarantineQuery struct {
 }
 
 func (q QuarantineQuery) matches(m stream.Quarantined) bool {
-	return (q.Reason == "" || q.Reason == m.Reason) && (q.OrderID == "" || q.OrderID == OrderOf(m))
-}
-
-// OrderOf is the order that a refused body speaks of, if it can be read. Nothing
-// vouches for it.
-func OrderOf(m stream.Quarantined) string {
-	params, err := sign.Parse(m.ContentType, m.Body)
-	if err != nil {
-		return ""
-	}
-	p, _ := params.Get("orderId")
-	return p.Value
+	return (q.Reason == "" || q.Reason == m.Reason) && (q.OrderID == "" || q.OrderID == m.OrderID())
 }
 
 // Reasons why a body stays that are none of package sign's. The receiver names

@@ -17,7 +17,7 @@ type quarantineRow struct {
 	OrderID string // nothing vouches for it
 }
 
-func rowOfQuarantined(q stream.Quarantined) quarantineRow { return quarantineRow{q, cases.OrderOf(q)} }
+func rowOfQuarantined(q stream.Quarantined) quarantineRow { return quarantineRow{q, q.OrderID()} }
 
 // quarantinePage is a list of refused callbacks.
 type quarantinePage struct {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/settlehook/settlehook/internal/callback"
 	"github.com/settlehook/settlehook/pkg/events"
-	"github.com/settlehook/settlehook/pkg/sign"
 )
 
 // History is all that the streams hold of one order id, each list in the order in
@@ -215,18 +214,8 @@ func (r *historian) parked(m jetstream.Msg, at Stored) error {
 
 func (r *historian) quarantined(m jetstream.Msg, at Stored) error {
 	q := quarantinedOf(at.Sequence, at.At, m.Subject(), m.Headers(), m.Data())
-	if speaksOf(q.ContentType, q.Body) == r.OrderID {
+	if q.OrderID() == r.OrderID {
 		r.Quarantined = append(r.Quarantined, q)
 	}
 	return nil
-}
-
-// speaksOf is the order id that a body names, if it can be read.
-func speaksOf(contentType string, body []byte) string {
-	params, err := sign.Parse(contentType, body)
-	if err != nil {
-		return ""
-	}
-	p, _ := params.Get("orderId")
-	return p.Value
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/settlehook/settlehook/pkg/sign"
 )
 
 // Quarantined is a refused callback as QUARANTINE holds it.
@@ -96,4 +98,18 @@ func ParseClass(s string) (Class, error) {
 		return c, nil
 	}
 	return "", fmt.Errorf("unknown class %q: want signature, malformed or unknown", s)
+}
+
+// OrderID is the order that the refused body speaks of, if it can be read. Nothing
+// vouches for it.
+func (q Quarantined) OrderID() string { return speaksOf(q.ContentType, q.Body) }
+
+// speaksOf is the order id that a body names, if it can be read.
+func speaksOf(contentType string, body []byte) string {
+	params, err := sign.Parse(contentType, body)
+	if err != nil {
+		return ""
+	}
+	p, _ := params.Get("orderId")
+	return p.Value
 }
