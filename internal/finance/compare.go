@@ -25,7 +25,7 @@ func (a *account) gatewaySide() gatewaySide {
 		case Paid:
 			g.times++
 			paid = true
-		case Reversed:
+		case Reversed, Failed: // an order that was paid does not fail: it is taken back
 			g.times = max(0, g.times-1)
 		}
 		g.known = true
@@ -33,7 +33,7 @@ func (a *account) gatewaySide() gatewaySide {
 			g.Amount, g.Fee = s.Amount, s.Fee
 		}
 		g.State = string(s.State)
-		if s.State == Reversed && g.times > 0 { // one payment of several
+		if g.times > 0 && s.State != Open { // one payment of several was
 			g.State = string(Paid)
 		}
 	}

@@ -225,8 +225,8 @@ func (r *Reconciler) effect(a *account, g gatewaySide) Sum {
 // two times at which it was read.
 func (r *Reconciler) billed(a *account) Sum {
 	opening, final := r.bounds()
-	var change Sum
-	var paid *Sum
+	var change, paid Sum
+	times := 0 // paid, and not taken back
 	for _, s := range a.said {
 		moved := Sum{}
 		switch {
@@ -234,14 +234,18 @@ func (r *Reconciler) billed(a *account) Sum {
 			moved = *s.Change
 		case s.State == Paid:
 			moved, _ = netOf(s.Flow, r.scope.PayFee, s.Amount, s.Fee)
-		case s.State == Reversed && paid != nil:
-			moved = Sum{}.Minus(*paid)
+		case (s.State == Reversed || s.State == Failed) && times > 0:
+			moved = Sum{}.Minus(paid)
 		case s.State == Reversed: // what was paid is in an older bill
 			net, _ := netOf(s.Flow, r.scope.PayFee, s.Amount, s.Fee)
 			moved = Sum{}.Minus(net)
 		}
-		if s.State == Paid {
-			paid = &moved
+		switch s.State {
+		case Paid:
+			paid = moved
+			times++
+		case Reversed, Failed:
+			times = max(0, times-1)
 		}
 		if s.At.After(opening) && !s.At.After(final) {
 			change = change.Plus(moved)

@@ -115,7 +115,7 @@ func review(reason string) func(events.Payment) events.Data {
 // balance is the gateway's at a moment: what it did by then, and the movements.
 func (w *world) balance(at time.Time) *finance.Snapshot {
 	sum, _ := finance.ParseSum("5000")
-	paid := map[string]finance.Sum{}
+	paid, times := map[string]finance.Sum{}, map[string]int{}
 	for _, s := range w.bill {
 		if s.At.After(at) {
 			continue
@@ -129,8 +129,12 @@ func (w *world) balance(at time.Time) *finance.Snapshot {
 				change = finance.Sum{}.Minus(change)
 			}
 			paid[s.OrderID] = change
-		case finance.Reversed:
-			change = finance.Sum{}.Minus(paid[s.OrderID])
+			times[s.OrderID]++
+		case finance.Reversed, finance.Failed:
+			if times[s.OrderID] > 0 {
+				change = finance.Sum{}.Minus(paid[s.OrderID])
+				times[s.OrderID]--
+			}
 		}
 		sum = sum.Plus(change)
 	}
@@ -225,6 +229,18 @@ func courses() []course {
 			w.tell(settled, o, "1000", "20", "", at.Add(2*minute))
 			w.gateway(o, finance.Reversed, "1000", "20", at.Add(3*minute))
 			w.tell(reversed, o, "1000", "20", "", at.Add(4*minute))
+		}},
+		{"taken back, and the bill says failed", nil, nil, func(w *world, o events.Order, at time.Time) {
+			w.gateway(o, finance.Paid, "1000", "20", at.Add(minute))
+			w.tell(settled, o, "1000", "20", "", at.Add(2*minute))
+			w.gateway(o, finance.Failed, "1000", "20", at.Add(3*minute))
+			w.tell(reversed, o, "1000", "20", "", at.Add(4*minute))
+		}},
+		{"late success", nil, nil, func(w *world, o events.Order, at time.Time) {
+			w.gateway(o, finance.Failed, "0", "0", at.Add(minute))
+			w.tell(failed, o, "", "", "", at.Add(2*minute))
+			w.gateway(o, finance.Paid, "1000", "20", at.Add(3*minute))
+			w.tell(settled, o, "1000", "20", "", at.Add(4*minute))
 		}},
 		{"withdrawn", nil, nil, func(w *world, o events.Order, at time.Time) {
 			w.submit(o, "1000", at)

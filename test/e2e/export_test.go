@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -183,17 +182,49 @@ func (w *world) billed() sums {
 	return s
 }
 
-// export runs the command, and returns the most memory that it had.
+// export runs the command, and returns the most memory that it was seen with.
 func (w *world) export(args ...string) (bytes int64) {
 	w.t.Helper()
 	cmd := exec.CommandContext(w.t.Context(), filepath.Join(binaries, "settlehook"), append([]string{"export"}, args...)...)
 	for name, value := range w.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		w.t.Fatalf("settlehook export: %v\n%s", err, out)
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
 	}
-	return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				w.t.Fatalf("settlehook export: %v\n%s", err, said.String())
+			}
+			return bytes
+		case <-tick.C:
+			bytes = max(bytes, mostMemory(cmd.Process.Pid))
+		}
+	}
+}
+
+// mostMemory is the most that a process had so far, 0 where the system does not
+// say. What wait tells counts what its parent had when it was started.
+func mostMemory(pid int) (bytes int64) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 func readCSV(from io.Reader) (sums, error) {
