@@ -72,7 +72,7 @@ func (c *statementCmd) Run(io streams) error {
 		return err
 	}
 	if s.Bill == nil {
-		release, err := c.asking(&s, m, period)
+		release, err := c.asking(io, &s, m, period)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func reading(path string, read func(*os.File) error) error {
 }
 
 // asking prepares the gateway to be asked. Whoever gets release calls it.
-func (c *statementCmd) asking(s *statement.Sources, m *config.Merchant, period finance.Period) (release func(), err error) {
+func (c *statementCmd) asking(io streams, s *statement.Sources, m *config.Merchant, period finance.Period) (release func(), err error) {
 	client, err := gateway.NewClient(gateway.Config{
 		BaseURL: m.Gateway, Account: m.Account, Keyring: m.Keyring, Timeout: c.Timeout, NotFound: m.NotFound,
 	})
@@ -164,6 +164,9 @@ func (c *statementCmd) asking(s *statement.Sources, m *config.Merchant, period f
 	answers, err := statement.OpenAnswers(path, m.ID, period.Name)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	if n, oldest := answers.Kept(); n > 0 {
+		say(io, "going on with %d answers in %s, the oldest of %s UTC; delete it to ask anew", n, path, shownTime(oldest))
 	}
 	perSecond := c.Rate
 	if perSecond <= 0 {

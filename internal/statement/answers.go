@@ -91,6 +91,22 @@ func (a *Answers) read(path string, f *os.File) (whole int64, err error) {
 	}
 }
 
+// Kept is how many answers are there that will not be asked for again, and since
+// when the oldest is: what became of its order later is not in it.
+func (a *Answers) Kept() (n int, oldest time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, got := range a.have {
+		if got.State == finance.Open {
+			continue
+		}
+		if n++; n == 1 || got.At.Before(oldest) {
+			oldest = got.At
+		}
+	}
+	return n, oldest
+}
+
 func (a *Answers) key(flow events.Flow, orderID string) events.Order {
 	return events.Order{Flow: flow, Merchant: a.of.Merchant, OrderID: orderID}
 }

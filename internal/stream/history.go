@@ -206,7 +206,7 @@ func (r *historian) look(m jetstream.Msg, at Stored) error {
 
 func (r *historian) parked(m jetstream.Msg, at Stored) error {
 	p := parkedOf(at.Sequence, at.At, m.Subject(), m.Headers(), m.Data())
-	if speaksOf(p.ContentType, p.Body) == r.OrderID {
+	if SpeaksOf(p.ContentType, p.Body) == r.OrderID {
 		r.Parked = append(r.Parked, p)
 	}
 	return nil

@@ -102,10 +102,10 @@ func ParseClass(s string) (Class, error) {
 
 // OrderID is the order that the refused body speaks of, if it can be read. Nothing
 // vouches for it.
-func (q Quarantined) OrderID() string { return speaksOf(q.ContentType, q.Body) }
+func (q Quarantined) OrderID() string { return SpeaksOf(q.ContentType, q.Body) }
 
-// speaksOf is the order id that a body names, if it can be read.
-func speaksOf(contentType string, body []byte) string {
+// SpeaksOf is the order id that a body names, if it can be read.
+func SpeaksOf(contentType string, body []byte) string {
 	params, err := sign.Parse(contentType, body)
 	if err != nil {
 		return ""

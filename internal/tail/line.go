@@ -119,10 +119,7 @@ func (e *entry) shelved(m message) {
 	}
 	e.Reason = m.Headers().Get(stream.HeaderReason)
 	e.detail = e.Reason
-	if params, err := sign.Parse(m.Headers().Get(stream.HeaderContentType), m.Data()); err == nil {
-		p, _ := params.Get("orderId")
-		e.OrderID = p.Value
-	}
+	e.OrderID = stream.SpeaksOf(m.Headers().Get(stream.HeaderContentType), m.Data())
 }
 
 // marks of the outcomes: what a person looks for.
