@@ -97,6 +97,10 @@ type Built struct{ ID, Digest, Archive, Said string }
 func (b *Builder) Build(tree string) Built {
 	b.t.Helper()
 	out := b.t.TempDir()
+	// What go build alone has fetched lacks files that a proxy must have.
+	download := exec.Command("go", "mod", "download")
+	download.Dir = testserver.Root()
+	output(b.t, download)
 	goEnv := strings.Split(output(b.t, exec.Command("go", "env", "GOROOT", "GOMODCACHE")), "\n")
 	cmd := exec.Command(filepath.Join(tree, "deploy", "image", "build.sh"))
 	cmd.Env = append(
