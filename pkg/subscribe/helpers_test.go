@@ -77,14 +77,16 @@ func (l *ledger) publishRaw(subject string, body []byte) error {
 	return err
 }
 
-// done reports whether a durable has nothing left to deliver or to hear of.
+// done reports whether a durable has nothing left to deliver or to hear of. One that
+// is being made says so, too, before it has looked at the stream: nobody can ask it
+// for messages by then.
 func (l *ledger) done(durable string) bool {
 	cons, err := l.js.Consumer(l.t.Context(), subscribe.Stream, durable)
 	if err != nil {
 		return false
 	}
 	info := cons.CachedInfo()
-	return info.NumPending == 0 && info.NumAckPending == 0
+	return info.NumPending == 0 && info.NumAckPending == 0 && info.NumWaiting > 0
 }
 
 // running is a Run in the background.
