@@ -78,7 +78,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		}
 		if err := NewQuarantineLog(b.js).Keep(within(t), Refused{
-			Class: ClassUnknown, Flow: Unknown, Merchant: Unknown, Reason: value, Detail: value, Path: value,
+			Class: ClassUnknown, Flow: Unknown, Merchant: Unknown, Reason: "unknown-flow", Detail: value, Path: value,
 			ContentType: value, Source: value, ReceivedAt: a.ReceivedAt, Body: []byte(value),
 		}); err != nil {
 			t.Errorf("%q: %v", value, err)
@@ -111,7 +111,7 @@ func TestQuarantineBudgets(t *testing.T) {
 	log := NewQuarantineLog(b.js)
 	keep := func(class Class, merchant, body string) {
 		if err := log.Keep(within(t), Refused{
-			Class: class, Flow: "collect", Merchant: merchant, Reason: "bad_signature", Detail: "no key fits",
+			Class: class, Flow: "collect", Merchant: merchant, Reason: "bad-signature", Detail: "no key fits",
 			Path: "/callbacks/collect/m1", Body: []byte(body), ReceivedAt: reconciletest.Start,
 		}); err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestQuarantineBudgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, err := s.GetLastMsgForSubject(within(t), "quarantine.v1.signature.collect.m1")
-	if err != nil || string(first.Data) != "evidence" || first.Header.Get(HeaderReason) != "bad_signature" ||
+	if err != nil || string(first.Data) != "evidence" || first.Header.Get(HeaderReason) != "bad-signature" ||
 		first.Header.Get(headerError) != "no key fits" || first.Header.Get(headerPath) != "/callbacks/collect/m1" {
 		t.Errorf("the evidence: %+v, %v", first, err)
 	}

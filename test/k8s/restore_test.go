@@ -53,7 +53,7 @@ func TestRestore(t *testing.T) {
 	if known := len(r.ledger()); known != half {
 		t.Fatalf("%d events were restored of %d, want %d", known, len(told), half)
 	}
-	r.streams(newer, "ORDERS CALLBACKS PARKED QUARANTINE TRAIL")
+	r.streams(newer, "ORDERS BALANCES CLOSINGS CALLBACKS PARKED QUARANTINE TRAIL")
 	r.follow(r.tool() + r.guide.block(restoring, "consumer reset"))
 	began := time.Now()
 	r.start()
@@ -112,7 +112,7 @@ func (r *restore) stop() {
 func (r *restore) streams(backup, names string) {
 	r.t.Helper()
 	step := strings.ReplaceAll(r.step(2), "/backups/2026-11-23T1100", backup)
-	step = strings.Replace(step, "PAYMENTS ORDERS CALLBACKS PARKED QUARANTINE TRAIL", names, 1)
+	step = strings.Replace(step, "PAYMENTS ORDERS BALANCES CLOSINGS CALLBACKS PARKED QUARANTINE TRAIL", names, 1)
 	out := r.follow(step)
 	if !strings.Contains(step, backup) || !strings.Contains(step, "in "+names+";") || strings.Contains(out, "go no further") {
 		r.t.Fatalf("%s\n%s", step, out)

@@ -2,6 +2,7 @@ package contracttest_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,49 @@ func TestStreams(t *testing.T) {
 			}
 			if read != want {
 				t.Errorf("%d events were read, want %d", read, want)
+			}
+		})
+	}
+}
+
+// TestShelves: what was parked or refused has the headers of docs/asyncapi.json.
+func TestShelves(t *testing.T) {
+	refused := nats.Header{
+		"Settlehook-Reason": {"bad-signature"}, "Settlehook-Received-At": {"2026-11-22T20:21:28.608Z"},
+		"Settlehook-Source": {"192.0.2.1"}, "Content-Type": {"application/json"},
+	}
+	parked := nats.Header{
+		"Settlehook-Reason": {"expired"}, "Settlehook-Subject": {"callbacks.v1.collect.m1001.17"}, "Settlehook-Sequence": {"1"},
+		"Settlehook-Deliveries": {"9"},
+	}
+	without := func(h nats.Header, name string) nats.Header {
+		h = maps.Clone(h)
+		delete(h, name)
+		return h
+	}
+	for name, test := range map[string]struct {
+		subject string
+		header  nats.Header
+		read    int
+		want    string // "" is right
+	}{
+		"refused":                   {"quarantine.v1.signature.collect.m1001", refused, 1, ""},
+		"parked":                    {"parked.v1.collect.m1001", parked, 1, ""},
+		"not settlehook's":          {"parked.v1.collect.m1001", without(parked, "Settlehook-Deliveries"), 0, ""},
+		"refused for what":          {"quarantine.v1.malformed.collect.m1001", without(refused, "Settlehook-Reason"), 1, "missing property 'Settlehook-Reason'"},
+		"parked from where":         {"parked.v1.collect.m1001", without(parked, "Settlehook-Subject"), 1, "missing property 'Settlehook-Subject'"},
+		"refused for another class": {"quarantine.v1.rumour.collect.m1001", refused, 1, "no such subject"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			js := newServer(t)
+			stream, _, _ := strings.Cut(test.subject, ".")
+			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: strings.ToUpper(stream), Subjects: []string{stream + ".v1.>"}})
+			must(t, err)
+			_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: test.subject, Header: test.header, Data: []byte("x")})
+			must(t, err)
+			read, err := contracttest.Streams(t.Context(), js)
+			if read != test.read || (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%d read, %v, want %d, %q", read, err, test.read, test.want)
 			}
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,20 +13,41 @@ import (
 	"github.com/settlehook/settlehook/pkg/events"
 )
 
+// held are the streams that are held to the contract, with what tells that a message
+// is settlehook's: what else a test put there is not looked at.
+var held = map[string]struct {
+	ours  func(jetstream.Msg) bool
+	wrong func(jetstream.Msg) error
+}{
+	"PAYMENTS":   {isEvent, message},
+	"ORDERS":     {isEvent, message},
+	"BALANCES":   {isEvent, message},
+	"PARKED":     {carries("Settlehook-Deliveries"), shelved},
+	"QUARANTINE": {carries("Settlehook-Received-At"), shelved},
+}
+
+func isEvent(m jetstream.Msg) bool { return m.Headers().Get("Content-Type") == events.ContentType }
+
+// carries tells settlehook's own by a header that tests which write a message by hand
+// leave out.
+func carries(header string) func(jetstream.Msg) bool {
+	return func(m jetstream.Msg) bool { return m.Headers().Get(header) != "" }
+}
+
 // Streams holds every event of PAYMENTS, ORDERS and BALANCES to its schema, and to
-// the subject that it is on. Streams that are not there hold none, and what a test
-// put there that does not call itself an event is not looked at. It returns how
-// many events it has read.
+// the subject that it is on, and the headers of what was parked or refused to
+// theirs. Streams that are not there hold none. It returns how many messages it has
+// read.
 func Streams(ctx context.Context, js jetstream.JetStream) (int, error) {
 	read := 0
 	var wrong []error
-	for _, name := range []string{"PAYMENTS", "ORDERS", "BALANCES"} {
+	for _, name := range slices.Sorted(maps.Keys(held)) {
 		err := each(ctx, js, name, func(m jetstream.Msg) {
-			if m.Headers().Get("Content-Type") != events.ContentType {
+			if !held[name].ours(m) {
 				return
 			}
 			read++
-			if err := message(m); err != nil && len(wrong) < mostWrong {
+			if err := held[name].wrong(m); err != nil && len(wrong) < mostWrong {
 				wrong = append(wrong, fmt.Errorf("%s: %w\n%s", m.Subject(), err, m.Data()))
 			}
 		})
