@@ -230,6 +230,9 @@ func (r *Reviews) preview(ctx context.Context, review stream.Review, m reconcile
 // Preview says what Resolve would do, and the gateway's answer that it rests on;
 // nil where it was not asked.
 func (r *Reviews) Preview(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, as string) (would string, shown *reconcile.Answer, err error) {
+	if err := r.ours(review); err != nil {
+		return "", nil, err
+	}
 	res, err := r.preview(ctx, review, m, g, as)
 	if err != nil {
 		return "", nil, Worded(err)
@@ -241,9 +244,28 @@ func (r *Reviews) Preview(ctx context.Context, review stream.Review, m reconcile
 // Errors are worded for a person; what they wrap
 // is [reconcile.Resolver.Resolve]'s.
 func (r *Reviews) Resolve(ctx context.Context, review stream.Review, m reconcile.Merchant, g reconcile.Gateway, d Decision) (reconcile.Resolved, error) {
-	if told := review.Event.Installation(); told != r.installation {
-		return reconcile.Resolved{}, fmt.Errorf("the review is of installation %q, and INSTALLATION is %q: events of one order must be of one installation", told, r.installation)
+	if err := r.ours(review); err != nil {
+		return reconcile.Resolved{}, err
 	}
 	res, err := r.resolver(review, g).Resolve(ctx, resolution(review, m, d))
+	if err != nil && res.Emitted {
+		return res, fmt.Errorf("downstream was told %s, but the review is not closed (%w); resolve it again the same way", told(res), err)
+	}
 	return res, Worded(err)
+}
+
+// told is the id of the outcome that a resolution told.
+func told(res reconcile.Resolved) string {
+	if res.Event == nil {
+		return "the outcome"
+	}
+	return res.Event.ID
+}
+
+// ours holds a review to the installation whose name its resolution would have.
+func (r *Reviews) ours(review stream.Review) error {
+	if name := review.Event.Installation(); name != r.installation {
+		return fmt.Errorf("the review is of installation %q, and INSTALLATION is %q: events of one order must be of one installation", name, r.installation)
+	}
+	return nil
 }

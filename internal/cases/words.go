@@ -99,10 +99,13 @@ func CheckWhy(why string) error {
 
 // Worded is an error as a line that says what to do.
 func Worded(err error) error {
+	var unsure *reconcile.UnsureError
 	var unavailable *reconcile.Unavailable
 	switch {
 	case errors.Is(err, reconcile.ErrNotOpen):
 		return fmt.Errorf("%w: it was resolved before, or never opened; 'settlehook review show' tells", reconcile.ErrNotOpen)
+	case errors.As(err, &unsure):
+		return fmt.Errorf("it is not known whether it was done (%w); resolve it again the same way: what was told is found", err)
 	case errors.As(err, &unavailable):
 		return fmt.Errorf("the gateway did not answer, and nothing was told (%w); try again once it does, or dismiss the review", err)
 	}

@@ -51,6 +51,15 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Detail }
 
+// UnsureError is the error of a resolution that may be told or not: the ledger's
+// answer did not come. Resolving again the same way finds what was told.
+type UnsureError struct{ Err error }
+
+func (e *UnsureError) Error() string { return e.Err.Error() }
+
+// Unwrap is the ledger's error.
+func (e *UnsureError) Unwrap() error { return e.Err }
+
 // Resolver closes reviews for persons, under the same guard as the workers.
 type Resolver struct{ processor *Processor }
 
@@ -74,7 +83,8 @@ func (r *Resolver) Preview(ctx context.Context, what Resolution) (Resolved, erro
 // Resolve tells the outcome, unless it stands already, and closes the review.
 // Every step may fail or be cut off: resolving the same case the same way again
 // finds what was told and finishes the rest. Errors: [ErrNotOpen], a
-// *[RefusedError], an *[Unavailable], or the ledger's.
+// *[RefusedError], an *[Unavailable], an *[UnsureError], or the ledger's; with
+// Emitted the outcome is told, and only the review may still be open.
 func (r *Resolver) Resolve(ctx context.Context, what Resolution) (Resolved, error) {
 	for range maxConflicts {
 		o, err := r.open(ctx, what)
@@ -248,7 +258,7 @@ func (o *operation) tell(ctx context.Context) error {
 		}
 		seq, err := o.work.ledger.Append(ctx, e, told.sequence())
 		if err != nil {
-			return fmt.Errorf("tell %s: %w", e.ID, asConflict(err))
+			return unsure(fmt.Errorf("tell %s: %w", e.ID, asConflict(err)))
 		}
 		told, o.resolved.Emitted = &Entry{Sequence: seq, Event: e}, true
 	}
@@ -284,9 +294,17 @@ func (o *operation) close(ctx context.Context, told *Entry) error {
 	case errors.Is(err, ErrExists):
 		return ErrNotOpen // another was first
 	case err != nil:
-		return fmt.Errorf("resolve review %s: %w", o.resolved.Review.Event.ID, err)
+		return unsure(fmt.Errorf("resolve review %s: %w", o.resolved.Review.Event.ID, err))
 	}
 	return nil
+}
+
+// unsure is the error of an append, which but for a conflict may be stored.
+func unsure(err error) error {
+	if errors.Is(err, ErrConflict) {
+		return err
+	}
+	return &UnsureError{err}
 }
 
 // asConflict: an outcome that was told before, by whoever, is looked at anew.

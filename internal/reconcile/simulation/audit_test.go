@@ -245,7 +245,7 @@ func (a *audit) knownBefore(merchant int, id string, t told) bool {
 
 // denied holds an outcome that the sweep told against the newest callback that
 // said something else than the outcome before, and was stored when the sweep began
-// to look.
+// to look. One that came while it looked may be what it went by.
 func (a *audit) denied(t told, before *told) {
 	p := t.Event.Data.Common()
 	if p.Via != events.ViaSweep || !t.Event.Outcome().Final() {
@@ -253,23 +253,32 @@ func (a *audit) denied(t told, before *told) {
 	}
 	for _, m := range slices.Backward(a.play.messages) {
 		cb := m.callback.Callback
-		if m.tier != nil || m.resolves != nil || m.callback.Order != p.Order() || m.arrived >= t.by.started || !cb.Final() || repeats(cb, before) {
+		if m.tier != nil || m.resolves != nil || m.callback.Order != p.Order() || m.arrived >= t.step || !cb.Final() || repeats(cb, before) {
 			continue
 		}
-		same := p.Amount.Equal(known[m.push.Said.Amount])
-		var agrees bool
-		switch t.Event.Outcome() {
-		case events.OutcomeSettled:
-			agrees = !cb.Reverse && cb.Status == callback.Success && same
-		case events.OutcomeFailed:
-			agrees = !cb.Reverse && cb.Status == callback.Failed
-		case events.OutcomeReversed:
-			agrees = !cb.Reverse || same
+		fits := agrees(t.Event, m)
+		if m.arrived >= t.by.started && !fits {
+			continue
 		}
-		if !agrees && t.at.Sub(m.callback.ReceivedAt) < a.h.ParkAfter {
+		if !fits && t.at.Sub(m.callback.ReceivedAt) < a.h.ParkAfter {
 			a.breach(allHeard, "%s, and %s said %v", t.Event.ID, m, m.push.Said)
 		}
 		return
+	}
+}
+
+// agrees: the callback says what the outcome says.
+func agrees(e events.Event, m *message) bool {
+	cb, same := m.callback.Callback, e.Data.Common().Amount.Equal(known[m.push.Said.Amount])
+	switch e.Outcome() {
+	case events.OutcomeSettled:
+		return !cb.Reverse && cb.Status == callback.Success && same
+	case events.OutcomeFailed:
+		return !cb.Reverse && cb.Status == callback.Failed
+	case events.OutcomeReversed:
+		return !cb.Reverse || same
+	default:
+		return false
 	}
 }
 
