@@ -38,21 +38,23 @@ WARNING: other machines reach this address, and there is no TLS. Whoever can lis
 
 // Run serves.
 func (c *consoleCmd) Run(io streams) error {
+	switch err := console.CheckAddress(c.Listen, c.AllowRemote); {
+	case errors.Is(err, console.ErrRemote):
+		return usageError{fmt.Errorf("--listen: %w; add --allow-remote if that is meant", err)}
+	case err != nil:
+		return usageError{fmt.Errorf("--listen: %w", err)}
+	}
 	ctx, d, err := openDesk(config.OperatorNeeds{})
 	if err != nil {
 		return err
 	}
 	defer d.close()
+	quietDeletes(d.NC)
 	k, err := console.New(ctx, console.Config{
 		Desk: d.Desk, Listen: c.Listen, AllowRemote: c.AllowRemote,
 		Login: func(url string) { _, _ = fmt.Fprintf(io.out, "open in one browser  %s\n", url) },
 	})
-	switch {
-	case errors.Is(err, console.ErrRemote):
-		return usageError{fmt.Errorf("--listen: %w; add --allow-remote if that is meant", err)}
-	case errors.Is(err, console.ErrAddress):
-		return usageError{fmt.Errorf("--listen: %w", err)}
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	if !k.Local() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -162,11 +163,17 @@ func confirmed(io streams, question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-// jsonLine writes one object on a line.
+// jsonLine writes one object on a line, fit for a terminal: what outsiders wrote is
+// escaped.
 func jsonLine(out io.Writer, value any) error {
-	enc := json.NewEncoder(out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(value)
+	if err := enc.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, plain.JSON(bytes.TrimSpace(b.Bytes()))+"\n")
+	return err
 }
 
 // shownTime is a moment in a table.

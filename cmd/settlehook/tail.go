@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -17,7 +18,7 @@ type tailCmd struct {
 	Merchant   merchantName  `placeholder:"ID" help:"Of this merchant."`
 	Flow       flowName      `predictor:"flow" placeholder:"FLOW" help:"Of this flow: collect or pay."`
 	Outcome    []outcomeName `predictor:"outcome" placeholder:"NAME" help:"Events of this outcome alone: settled, failed, reversed, expired, review or resolved; several with commas."`
-	Order      string        `placeholder:"ID" help:"Of this order."`
+	Order      orderName     `placeholder:"ID" help:"Of this order."`
 	EventsOnly bool          `help:"Events alone: no callbacks, nothing parked or refused."`
 	Since      moment        `placeholder:"TIME" help:"Begin in the past: 2026-05-01, 2026-05-01T10:00:00Z, or how long ago (90m, 2d)."`
 	Output     tailFormat    `short:"o" default:"text" enum:"text,json" help:"text: a line for a person; json: one object on each line (${default})."`
@@ -25,6 +26,19 @@ type tailCmd struct {
 
 // tailFormat is how a message is printed: text or json.
 type tailFormat string
+
+// orderName is an order id of the command line: an empty one, of a variable that is
+// not set, would mean all.
+type orderName string
+
+// UnmarshalText reads an order id.
+func (o *orderName) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("is empty")
+	}
+	*o = orderName(text)
+	return nil
+}
 
 // outcomeName is an outcome of the command line.
 type outcomeName string
@@ -38,8 +52,8 @@ func (o *outcomeName) UnmarshalText(text []byte) error {
 
 // Help stands below the usage.
 func (tailCmd) Help() string {
-	return `Follows callbacks, events and what was parked or refused, a line each with the time when it was
-stored, until Ctrl-C. It changes nothing, and comes back after an outage where it was.
+	return `Follows callbacks, events and what was parked or refused, a line each with the time (UTC) when
+it was stored, until Ctrl-C. It changes nothing, and comes back after an outage where it was.
 
     settlehook tail
     settlehook tail --merchant m1001 --outcome settled,reversed --since 1h
@@ -54,6 +68,9 @@ to it are environment variables (docs/configuration.md); the NATS user is operat
 
 // Run follows until a signal.
 func (c *tailCmd) Run(io streams) error {
+	if c.Since.After(time.Now()) {
+		return usageError{errors.New("--since is in the future; without it, tail begins now")}
+	}
 	ctx, d, err := openDesk(config.OperatorNeeds{})
 	if err != nil {
 		return err
@@ -61,7 +78,7 @@ func (c *tailCmd) Run(io streams) error {
 	defer d.close()
 	quietDeletes(d.NC)
 	followed, err := tail.Open(ctx, d.JS, io.out, tail.Options{
-		Merchant: string(c.Merchant), Flow: string(c.Flow), Order: c.Order, Outcomes: c.outcomes(), EventsOnly: c.EventsOnly,
+		Merchant: string(c.Merchant), Flow: string(c.Flow), Order: string(c.Order), Outcomes: c.outcomes(), EventsOnly: c.EventsOnly,
 		Since: c.Since.Time, JSON: c.Output == "json", Color: colored(io.out),
 	})
 	if ctx.Err() != nil {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/settlehook/settlehook/internal/config"
+	"github.com/settlehook/settlehook/internal/plain"
 	"github.com/settlehook/settlehook/internal/redisconn"
 	"github.com/settlehook/settlehook/internal/stream"
 )
@@ -72,7 +73,7 @@ func Main[C any](program string, load func(map[string]string) (C, error), logCon
 // wrong, and every line says which program speaks.
 func PrintError(w io.Writer, program string, err error) {
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
-		_, _ = fmt.Fprintf(w, "%s: %s\n", program, line)
+		_, _ = fmt.Fprintf(w, "%s: %s\n", program, plain.Line(line))
 	}
 }
 

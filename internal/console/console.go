@@ -67,14 +67,11 @@ type Console struct {
 // New listens; Run serves. Errors: [ErrRemote], [ErrAddress], or what says why the
 // address can't be had.
 func New(ctx context.Context, c Config) (*Console, error) {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("%q %w", c.Listen, ErrAddress)
+	if err := CheckAddress(c.Listen, c.AllowRemote); err != nil {
+		return nil, err
 	}
+	host, _, _ := net.SplitHostPort(c.Listen)
 	local := isLoopback(host)
-	if !local && !c.AllowRemote {
-		return nil, fmt.Errorf("%s %w", c.Listen, ErrRemote)
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -89,6 +86,19 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	}
 	k.feed = newFeed(c.Desk.JS, k.figures)
 	return k, nil
+}
+
+// CheckAddress says what is wrong with an address to listen on: [ErrAddress] or
+// [ErrRemote].
+func CheckAddress(listen string, allowRemote bool) error {
+	host, _, err := net.SplitHostPort(listen)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q %w", listen, ErrAddress)
+	case !allowRemote && !isLoopback(host):
+		return fmt.Errorf("%s %w", listen, ErrRemote)
+	}
+	return nil
 }
 
 // Addr is the address it listens on.
@@ -141,7 +151,12 @@ func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	page := func(pattern string, show func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+			ctx := r.Context()
+			if r.Method == http.MethodPost {
+				// What was asked for is done to its end, though the browser has gone on.
+				ctx = context.WithoutCancel(ctx)
+			}
+			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 			defer cancel()
 			r = r.WithContext(ctx)
 			if err := show(w, r); err != nil {

@@ -22,7 +22,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // and that asks for the console by its own name. What changes something must also
 // come from one of the console's own forms.
 type guard struct {
-	host, port string // as listened on
+	host, port string // where a browser finds it: a name may lead to another's server
 	names      []string
 	local      bool
 	cookie     string
@@ -49,9 +49,12 @@ const (
 )
 
 func newGuard(host string, addr net.Addr, local bool, login func(string), clock func() time.Time) *guard {
-	_, port, _ := net.SplitHostPort(addr.String())
+	listens, port, _ := net.SplitHostPort(addr.String())
+	if ip, err := netip.ParseAddr(listens); err == nil && ip.IsUnspecified() {
+		listens = "127.0.0.1"
+	}
 	g := &guard{
-		host: host, port: port, local: local, names: []string{"localhost", "127.0.0.1", "::1"}, login: login, clock: clock,
+		host: listens, port: port, local: local, names: []string{"localhost", "127.0.0.1", "::1"}, login: login, clock: clock,
 		// Cookies do not tell ports apart: two consoles must not log each other out.
 		cookie: "settlehook-console-" + port, form: rand.Text(), sessions: map[string]*session{},
 	}
@@ -65,11 +68,7 @@ func newGuard(host string, addr net.Addr, local bool, login func(string), clock 
 func (g *guard) offer() {
 	g.mu.Lock()
 	g.ticket = rand.Text()
-	host := g.host
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	url := "http://" + net.JoinHostPort(host, g.port) + "/login?token=" + g.ticket
+	url := "http://" + net.JoinHostPort(g.host, g.port) + "/login?token=" + g.ticket
 	g.mu.Unlock()
 	if g.login != nil {
 		g.login(url)
@@ -152,8 +151,10 @@ func (g *guard) logIn(w http.ResponseWriter, r *http.Request) {
 		renderRefusal(w, notLoggedIn)
 		return
 	}
+	// Lax: with Strict, a login that was clicked in a web terminal would lead to a page
+	// that knows nobody. What changes something has the form's token, too.
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // loopback has no https
-		Name: g.cookie, Value: name, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionTime.Seconds()),
+		Name: g.cookie, Value: name, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(sessionTime.Seconds()),
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	g.offer()

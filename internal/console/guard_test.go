@@ -55,7 +55,7 @@ func TestCookie(t *testing.T) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	a := s.do(client, s.request(http.MethodGet, s.login(), nil))
 	cookie := a.header.Get("Set-Cookie")
-	for _, want := range []string{"; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age="} {
+	for _, want := range []string{"; HttpOnly", "; SameSite=Lax", "; Path=/", "; Max-Age="} {
 		if !strings.Contains(cookie, want) {
 			t.Errorf("the cookie %q has no %s", cookie, want)
 		}

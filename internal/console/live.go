@@ -61,7 +61,7 @@ func (c *Console) streamFlow(w http.ResponseWriter, r *http.Request) {
 		_, id = c.feed.snapshot() // what comes from now on
 	}
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	s := sse{w: w, control: http.NewResponseController(w), c: c, figures: -1}
+	s := sse{w: w, control: http.NewResponseController(w), c: c}
 	// The bound of reading a request is no bound of a page that stays open.
 	if s.control.SetReadDeadline(time.Time{}) != nil || s.write("retry: 2000\n\n") != nil {
 		return
@@ -82,7 +82,9 @@ func (c *Console) streamFlow(w http.ResponseWriter, r *http.Request) {
 			if c.guard.sessionOf(r) == nil { // its time is over
 				return
 			}
-			err = s.newFigures(r.Context())
+			if err = s.connection(); err == nil {
+				err = s.newFigures(r.Context())
+			}
 		case <-beat.C:
 			err = s.write(": still here\n\n")
 		case <-r.Context().Done():
@@ -110,8 +112,29 @@ type sse struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	c       *Console
-	figures int64 // version that the page has
+	figures shownFigures // that the page has
+	away    bool         // as the page has it
+}
+
+// shownFigures tells figures from others.
+type shownFigures struct {
+	version int64
+	hour    time.Time // the last
 	open    openCases
+}
+
+// connection tells the page when NATS goes away, and when it is back.
+func (s *sse) connection() error {
+	away := s.c.standing.away()
+	if away == s.away {
+		return nil
+	}
+	s.away = away
+	text := "Live"
+	if away {
+		text = "Not live: " + natsAway
+	}
+	return s.write(event("connection", 0, []byte(text)))
 }
 
 func (s *sse) write(text string) error {
@@ -144,14 +167,15 @@ func (s *sse) rows(fresh []item, skipped int64) error {
 
 func (s *sse) newFigures(ctx context.Context) error {
 	part := s.c.figuresPart(ctx)
-	if part.Day.Version == s.figures && part.Open == s.open {
+	now := shownFigures{part.Day.Version, part.Day.Hours[len(part.Day.Hours)-1].At, part.Open}
+	if now == s.figures {
 		return nil
 	}
 	body, err := fragment("parts", "figures", part)
 	if err != nil {
 		return err
 	}
-	s.figures, s.open = part.Day.Version, part.Open
+	s.figures = now
 	return s.write(event("figures", 0, body))
 }
 

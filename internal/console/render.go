@@ -129,6 +129,8 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &p):
 	case errors.Is(err, stream.ErrGone):
 		p = &problem{http.StatusNotFound, "It is not there", err.Error() + "; somebody may have dealt with it, or its time was over"}
+	case !c.desk.NC.IsConnected():
+		p = &problem{http.StatusServiceUnavailable, "Not known now", natsAway + ". Load the page again in a moment."}
 	default:
 		p = &problem{http.StatusBadGateway, "It did not work", err.Error()}
 	}

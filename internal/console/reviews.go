@@ -245,6 +245,7 @@ type preview struct {
 	Token, ID, As, Why, Who, Would string
 	shown                          *reconcile.Answer
 	until                          time.Time
+	used                           bool
 }
 
 // previews are the decisions that wait for a yes.
@@ -267,16 +268,16 @@ func (p *previews) keep(v preview) preview {
 	return v
 }
 
-// take hands a preview out, once.
-func (p *previews) take(token string) (preview, bool) {
+// take hands a preview out, once: to others it is used.
+func (p *previews) take(token string) (v preview, valid bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := slices.IndexFunc(p.all, func(v preview) bool { return v.Token == token })
 	if i < 0 {
 		return preview{}, false
 	}
-	v := p.all[i]
-	p.all = slices.Delete(p.all, i, i+1)
+	v = p.all[i]
+	p.all[i].used = true
 	return v, p.clock().Before(v.until)
 }
 
@@ -313,7 +314,7 @@ func (c *Console) previewReview(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = slip.Error(), as, why })
+		return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = undone(slip), as, why })
 	}
 	f, err := c.decided(r, id, as)
 	if err != nil {
@@ -326,19 +327,33 @@ func (c *Console) previewReview(w http.ResponseWriter, r *http.Request) error {
 	}
 	would, shown, err := f.reviews.Preview(r.Context(), f.review, f.Merchant, f.Gateway, as)
 	if err != nil {
-		return c.refusedDecision(w, r, id, as, why, err)
+		return c.refusedDecision(w, r, id, as, why, undone(err))
 	}
 	p := previewPage{c.previews.keep(preview{ID: id, As: as, Why: why, Who: who, Would: would, shown: shown}), f.review.Event.Data.Common()}
 	return c.show(w, r, "preview", page{Title: "Resolve the review of order " + p.Payment.OrderID, Section: "reviews", Of: p})
 }
 
 // refusedDecision shows the review again, with why a decision was not made.
-func (c *Console) refusedDecision(w http.ResponseWriter, r *http.Request, id, as, why string, refusal error) error {
+func (c *Console) refusedDecision(w http.ResponseWriter, r *http.Request, id, as, why, fault string) error {
 	f, err := c.openReview(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = refusal.Error(), as, why })
+	return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = fault, as, why })
+}
+
+// undone says that a refused decision did nothing.
+func undone(refusal error) string { return "Nothing was done: " + refusal.Error() + "." }
+
+// brokenOff says how far a decision came. Only one that was refused before anything
+// was written surely did nothing.
+func brokenOff(res reconcile.Resolved, err error) string {
+	var unsure *reconcile.UnsureError
+	if !res.Emitted && !errors.As(err, &unsure) {
+		return undone(err)
+	}
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // resolvedWords says what a resolution did.
@@ -357,8 +372,13 @@ func resolvedWords(res reconcile.Resolved) string {
 // resolveReview makes a decision that was previewed.
 func (c *Console) resolveReview(w http.ResponseWriter, r *http.Request) error {
 	v, valid := c.previews.take(r.PostForm.Get("preview"))
-	if !valid {
-		return &problem{http.StatusConflict, "Decide again", "Nothing was done: this decision was made before, or waited for too long. Open the review to see how it stands."}
+	switch {
+	case v.used:
+		tell(r, "This decision was handed in before. Here is how the review stands; while it is open, load the page again in a moment.")
+		http.Redirect(w, r, reviewURL(v.ID), http.StatusSeeOther)
+		return nil
+	case !valid:
+		return &problem{http.StatusConflict, "Decide again", "Nothing was done: this decision waited for too long. Open the review to see how it stands."}
 	}
 	f, err := c.decided(r, v.ID, v.As)
 	if err != nil {
@@ -371,7 +391,7 @@ func (c *Console) resolveReview(w http.ResponseWriter, r *http.Request) error {
 	}
 	res, err := f.reviews.Resolve(r.Context(), f.review, f.Merchant, f.Gateway, cases.Decision{As: v.As, By: who, Why: v.Why, Shown: v.shown})
 	if err != nil {
-		return c.refusedDecision(w, r, v.ID, v.As, v.Why, err)
+		return c.refusedDecision(w, r, v.ID, v.As, v.Why, brokenOff(res, err))
 	}
 	c.standing.forget()
 	tell(r, resolvedWords(res))

@@ -12,6 +12,7 @@ import (
 // standing is how many cases are open. It is read anew when somebody looks and what
 // is known is old.
 type standing struct {
+	away    func() bool
 	survey  *stream.Survey
 	timeout time.Duration
 	clock   func() time.Time
@@ -29,8 +30,11 @@ type openCases struct {
 
 const standingAge = 5 * time.Second
 
+// natsAway is what pages say while there is no connection.
+const natsAway = "NATS is away; the console connects again by itself"
+
 func newStanding(d *operator.Desk, clock func() time.Time) *standing {
-	return &standing{survey: stream.NewSurvey(d.JS), timeout: d.Timeout(), clock: clock}
+	return &standing{away: func() bool { return !d.NC.IsConnected() }, survey: stream.NewSurvey(d.JS), timeout: d.Timeout(), clock: clock}
 }
 
 // look is what waits now, or did a few seconds ago.
@@ -38,7 +42,7 @@ func (s *standing) look(ctx context.Context) openCases {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.clock(); now.Sub(s.at) >= standingAge || now.Before(s.at) {
-		s.open, s.at = s.read(ctx), now
+		s.open, s.at = s.read(context.WithoutCancel(ctx)), now // it is for all pages
 	}
 	return s.open
 }
@@ -51,6 +55,9 @@ func (s *standing) forget() {
 }
 
 func (s *standing) read(ctx context.Context) (open openCases) {
+	if s.away() {
+		return openCases{Fault: natsAway}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	reviews, err := s.survey.OpenReviews(ctx)

@@ -36,7 +36,7 @@ func paint(attributes ...color.Attribute) *color.Color {
 
 // text is a line for a person, safe from what outsiders wrote.
 func (e entry) text(colored bool) string {
-	at := e.At.Local().Format(time.TimeOnly) + "  "
+	at := e.At.UTC().Format(time.TimeOnly) + "  "
 	if e.Kind == kindUnreadable {
 		return at + plain.Line("? "+e.Subject+": "+e.Error)
 	}

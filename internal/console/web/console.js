@@ -24,28 +24,43 @@
     pause.textContent = paused ? "Resume" + (held.length ? " (" + held.length + " new)" : "") : "Pause";
   };
 
-  const source = new EventSource("/flow?after=" + encodeURIComponent(flow.dataset.last));
-  source.addEventListener("open", () => { connection.textContent = "Live"; });
-  source.addEventListener("error", () => {
-    connection.textContent = source.readyState === EventSource.CLOSED
-      ? "Not live: the console is gone, or your login is over. Load the page again."
-      : "Not live: connecting again …";
-  });
-  source.addEventListener("row", (e) => {
-    if (!paused) return show(e.data);
-    held.push(e.data);
-    if (held.length > most) held.shift();
-    label();
-  });
-  source.addEventListener("skipped", (e) => {
-    connection.textContent = "Live; " + e.data + " lines came too fast to show";
-  });
-  source.addEventListener("figures", (e) => {
-    if (paused || figures.contains(document.activeElement)) return;
-    const open = [...figures.querySelectorAll("details[open]")].map((d) => d.id);
-    figures.innerHTML = e.data;
-    for (const id of open) document.getElementById(id).open = true;
-  });
+  let last = flow.dataset.last; // id of the newest row
+  let source;
+  const handlers = {
+    open: () => { connection.textContent = "Live"; },
+    error: () => {
+      connection.textContent = source.readyState === EventSource.CLOSED
+        ? "Not live: the console is gone, your login is over, or too many pages are live. Load the page again."
+        : "Not live: connecting again …";
+    },
+    connection: (e) => { connection.textContent = e.data; },
+    row: (e) => {
+      last = e.lastEventId || last;
+      if (!paused) return show(e.data);
+      held.push(e.data);
+      if (held.length > most) held.shift();
+      label();
+    },
+    skipped: (e) => { connection.textContent = "Live; " + e.data + " lines came too fast to show"; },
+    figures: (e) => {
+      if (paused) return;
+      const open = [...figures.querySelectorAll("details[open]")].map((d) => d.id);
+      const at = figures.contains(document.activeElement) ? document.activeElement.closest("details")?.id : null;
+      figures.innerHTML = e.data;
+      for (const id of open) document.getElementById(id).open = true;
+      if (at) document.getElementById(at).querySelector("summary").focus({ preventScroll: true });
+    },
+  };
+  // A browser has six connections to a host: one that nobody sees gives its own back.
+  const follow = () => {
+    source?.close();
+    source = null;
+    if (document.hidden) return;
+    source = new EventSource("/flow?after=" + encodeURIComponent(last));
+    for (const [name, handle] of Object.entries(handlers)) source.addEventListener(name, handle);
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
 
   pause.hidden = false;
   pause.addEventListener("click", () => {
