@@ -26,22 +26,29 @@ const (
 
 // standing is what decides where an order stands.
 type standing struct {
-	submitted, withdrawn bool
-	newest               *stream.StoredCallback
-	lastLook             *stream.StoredLook
-	last                 *stream.StoredEvent  // the outcome told last
-	answered             time.Time            // when the last event of any kind was stored
-	open                 []stream.StoredEvent // reviews
-	parked               []stream.ParkedCallback
-	refused              []stream.Quarantined
+	submitted map[events.Flow]bool // and not withdrawn
+	withdrawn bool
+	newest    *stream.StoredCallback
+	lastLook  *stream.StoredLook
+	last      *stream.StoredEvent  // the outcome told last
+	answered  time.Time            // when the last event of any kind was stored
+	open      []stream.StoredEvent // reviews
+	parked    []stream.ParkedCallback
+	refused   []stream.Quarantined
 }
 
-func (s *standing) registered(kind Kind) {
+// registered hears what an order service said. What was submitted in one flow stands
+// when the other's is withdrawn.
+func (s *standing) registered(kind Kind, flow events.Flow) {
 	switch kind {
 	case Submitted:
-		s.submitted = true
+		if s.submitted == nil {
+			s.submitted = map[events.Flow]bool{}
+		}
+		s.submitted[flow] = true
 	case Withdrawn:
 		s.withdrawn = true
+		delete(s.submitted, flow)
 	}
 }
 
@@ -76,10 +83,10 @@ func (s *standing) summary(merchant, orderID string) (state State, line string, 
 		state, line = StateParked, "given up on; downstream was told no outcome"
 	case s.newest != nil:
 		state, line = StateInWork, "the gateway pushed, and nothing is decided yet"+s.lookWords()
+	case len(s.submitted) > 0:
+		state, line = StateSubmitted, "no push was taken for it yet; the sweep asks the gateway when its time has come"+s.lookWords()
 	case s.withdrawn:
 		state, line = StateWithdrawn, "the gateway refused to create it"
-	case s.submitted:
-		state, line = StateSubmitted, "no push was taken for it yet; the sweep asks the gateway when its time has come"+s.lookWords()
 	case len(s.refused) > 0:
 		state, line = StateRefused, "only refused pushes speak of it, and nothing vouches for those"
 	default:

@@ -2,6 +2,8 @@ package story
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -77,8 +79,10 @@ func Tell(h stream.History) []Story {
 	for _, p := range h.Parked {
 		of(p.Merchant).parked(p)
 	}
+	omitted := maps.Clone(h.Omitted)
 	for _, q := range h.Quarantined {
-		of(q.Merchant).refused(q)
+		of(q.Merchant).refused(q, omitted[q.Merchant])
+		delete(omitted, q.Merchant) // the oldest says it
 	}
 	stories := make([]Story, 0, len(by))
 	for merchant, m := range by {
@@ -104,7 +108,7 @@ func (m *material) add(e Entry) { m.entries = append(m.entries, e) }
 
 func (m *material) registered(r stream.Registration) {
 	kind := kindOfRegistration[r.Type]
-	m.state.registered(kind)
+	m.state.registered(kind, r.Order.Flow)
 	m.add(Entry{At: r.At, Kind: kind, Flow: r.Order.Flow, Detail: registrationWords(r), Stream: stream.Orders, Sequence: r.Sequence})
 }
 
@@ -139,9 +143,14 @@ func (m *material) parked(p stream.ParkedCallback) {
 	m.add(Entry{At: p.At, Kind: Parked, Flow: known(p.Flow), Detail: parkedWords(p), Stream: stream.Parked, Sequence: p.Sequence})
 }
 
-func (m *material) refused(q stream.Quarantined) {
+// refused takes in a refused push, before which there were so many that are not here.
+func (m *material) refused(q stream.Quarantined, omitted int) {
 	m.state.refused = append(m.state.refused, q)
-	m.add(Entry{At: q.At, Kind: Refused, Flow: known(q.Flow), Detail: refusedWords(q), Stream: stream.Quarantine, Sequence: q.Sequence})
+	detail := refusedWords(q)
+	if omitted > 0 {
+		detail += fmt.Sprintf("; %d refused pushes before this one are not shown", omitted)
+	}
+	m.add(Entry{At: q.At, Kind: Refused, Flow: known(q.Flow), Detail: detail, Stream: stream.Quarantine, Sequence: q.Sequence})
 }
 
 // known is a flow of a subject, unless the receiver did not know it.

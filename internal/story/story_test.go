@@ -40,6 +40,13 @@ func (r *record) withdrawn() {
 	r.Registrations = append(r.Registrations, stream.Registration{Stored: r.stored(), Order: order, Type: e.Type, Event: &e})
 }
 
+// otherFlow submits the same id as a payout.
+func (r *record) otherFlow() {
+	paid := order
+	paid.Flow = events.FlowPay
+	r.Registrations = append(r.Registrations, stream.Registration{Stored: r.stored(), Order: paid, Type: events.TypeSubmitted, Event: &events.OrderEvent{}})
+}
+
 func (r *record) pushed(status callback.Status) {
 	at := r.stored()
 	r.Callbacks = append(r.Callbacks, stream.StoredCallback{
@@ -87,8 +94,9 @@ func TestState(t *testing.T) {
 		summary string // is in it; $ is its end
 		next    string // all of it
 	}{
-		"submitted": {func(r *record) { r.submitted() }, story.StateSubmitted, "no push was taken", ""},
-		"withdrawn": {func(r *record) { r.submitted(); r.withdrawn() }, story.StateWithdrawn, "refused to create", ""},
+		"submitted":             {func(r *record) { r.submitted() }, story.StateSubmitted, "no push was taken", ""},
+		"withdrawn":             {func(r *record) { r.submitted(); r.withdrawn() }, story.StateWithdrawn, "refused to create", ""},
+		"withdrawn in one flow": {func(r *record) { r.submitted(); r.withdrawn(); r.otherFlow() }, story.StateSubmitted, "no push was taken", ""},
 		"in work": {
 			func(r *record) {
 				r.submitted()
@@ -252,5 +260,17 @@ func TestWordsOfTheUnusual(t *testing.T) {
 	}
 	if want := `settlehook parked ls --merchant m1 --order 'A'\''1'`; len(s.Next) != 1 || s.Next[0] != want {
 		t.Errorf("next %q, want %q", s.Next, want)
+	}
+}
+
+// What was left out of a flood of refused pushes is said.
+func TestOmitted(t *testing.T) {
+	r := &record{}
+	r.refused()
+	r.refused()
+	r.Omitted = map[string]int{"m1": 7}
+	entries := story.Tell(r.History)[0].Entries
+	if first, second := entries[0].Detail, entries[1].Detail; !strings.HasSuffix(first, "; 7 refused pushes before this one are not shown") || strings.Contains(second, "not shown") {
+		t.Errorf("%q, %q", first, second)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,10 @@ type History struct {
 	Events        []StoredEvent
 	Parked        []ParkedCallback
 	// Quarantined are refused bodies that speak of this order id: nothing vouches
-	// for them.
+	// for them. Of each merchant the newest are here, and Omitted counts the others:
+	// anybody can push any number.
 	Quarantined []Quarantined
+	Omitted     map[string]int // by merchant
 }
 
 // Stored is where and when a stream stored a message, by the servers' clock.
@@ -215,7 +218,30 @@ func (r *historian) parked(m jetstream.Msg, at Stored) error {
 func (r *historian) quarantined(m jetstream.Msg, at Stored) error {
 	q := quarantinedOf(at.Sequence, at.At, m.Subject(), m.Headers(), m.Data())
 	if q.OrderID() == r.OrderID {
-		r.Quarantined = append(r.Quarantined, q)
+		r.keepRefused(q)
 	}
 	return nil
+}
+
+// mostRefused is how many refused bodies of a merchant a history has.
+const mostRefused = 100
+
+func (r *historian) keepRefused(q Quarantined) {
+	same := func(other Quarantined) bool { return other.Merchant == q.Merchant }
+	r.Quarantined = append(r.Quarantined, q)
+	n := 0
+	for _, other := range r.Quarantined {
+		if same(other) {
+			n++
+		}
+	}
+	if n <= mostRefused {
+		return
+	}
+	oldest := slices.IndexFunc(r.Quarantined, same)
+	r.Quarantined = slices.Delete(r.Quarantined, oldest, oldest+1)
+	if r.Omitted == nil {
+		r.Omitted = map[string]int{}
+	}
+	r.Omitted[q.Merchant]++
 }

@@ -162,3 +162,19 @@ func TestHistoryOfABrokenRegistration(t *testing.T) {
 func collect(merchant, orderID string) events.Order {
 	return events.Order{Flow: events.FlowCollect, Merchant: merchant, OrderID: orderID}
 }
+
+// Strangers can push any number of bodies that speak of an order: the newest of each
+// merchant are kept, and the others counted.
+func TestHistoryOfManyRefused(t *testing.T) {
+	r := &historian{}
+	r.keepRefused(Quarantined{Sequence: 1, Refused: Refused{Merchant: "m2"}})
+	for i := range uint64(mostRefused + 30) {
+		r.keepRefused(Quarantined{Sequence: 2 + i, Refused: Refused{Merchant: "m1"}})
+	}
+	if n := len(r.Quarantined); n != mostRefused+1 || r.Quarantined[0].Sequence != 1 || r.Quarantined[1].Sequence != 32 {
+		t.Errorf("%d are kept, the first of m1 is %d", n, r.Quarantined[1].Sequence)
+	}
+	if diff := cmp.Diff(map[string]int{"m1": 30}, r.Omitted); diff != "" {
+		t.Errorf("omitted (-want +got):\n%s", diff)
+	}
+}
