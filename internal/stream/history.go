@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -70,6 +71,10 @@ type StoredEvent struct {
 	Event events.Event
 }
 
+// historyAhead are the messages on their way in each part of a history: QUARANTINE
+// may be full of junk, which is passed over.
+const historyAhead = 500
+
 // ReadHistory reads the history of an order id, of one merchant or, where merchant
 // is empty, of all. ORDERS and PAYMENTS have a subject for each order; of CALLBACKS
 // and TRAIL it reads the 256th part that the order shares with others; of PARKED
@@ -91,7 +96,7 @@ func ReadHistory(ctx context.Context, js jetstream.JetStream, merchant, orderID 
 		{Quarantine, "quarantine.v1.*.*." + wild(merchant), r.quarantined},
 	} {
 		all.Go(func() error {
-			s := scan{js: js, stream: part.stream, filter: part.filter}
+			s := scan{js: js, stream: part.stream, filter: part.filter, ahead: historyAhead}
 			return s.run(ctx, nil, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 				return part.read(m, Stored{meta.Sequence.Stream, meta.Timestamp.UTC()})
 			})
@@ -216,11 +221,20 @@ func (r *historian) parked(m jetstream.Msg, at Stored) error {
 }
 
 func (r *historian) quarantined(m jetstream.Msg, at Stored) error {
+	if !maySpeakOf(m.Data(), r.OrderID) {
+		return nil
+	}
 	q := quarantinedOf(at.Sequence, at.At, m.Subject(), m.Headers(), m.Data())
 	if q.OrderID() == r.OrderID {
 		r.keepRefused(q)
 	}
 	return nil
+}
+
+// maySpeakOf reports whether a body may name an order id: one that does not contain
+// it, and has nothing that could be an escape, does not.
+func maySpeakOf(body []byte, orderID string) bool {
+	return bytes.Contains(body, []byte(orderID)) || bytes.ContainsAny(body, `\%+`)
 }
 
 // mostRefused is how many refused bodies of a merchant a history has.

@@ -21,16 +21,22 @@ func BenchmarkHistory(b *testing.B) {
 	s := newBench(b)
 	t := topology()
 	t.PaymentsMaxBytes, t.CallbacksMaxBytes, t.OrdersMaxBytes, t.TrailMaxBytes = 3*gib, gib, gib, gib
+	t.QuarantineMaxBytes, t.QuarantineMaxPerSubject = gib, 200_000
 	if err := Setup(within(b), s.js, t); err != nil {
 		b.Fatal(err)
 	}
 	s.fill(b, orders)
-	for name, merchant := range map[string]string{"merchant": "m1", "any merchant": ""} {
-		b.Run(name, func(b *testing.B) {
+	const junk = 200_000 // of one class, flow and merchant: all that QUARANTINE keeps
+	for _, of := range []struct {
+		name, merchant string
+		junk           int
+	}{{"merchant", "m1", 0}, {"any merchant", "", 0}, {"any merchant, QUARANTINE full", "", junk}} {
+		s.refuse(b, of.junk)
+		b.Run(of.name, func(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i += 7919
-				h, err := ReadHistory(b.Context(), s.js, merchant, fmt.Sprintf("A%d", i%orders))
+				h, err := ReadHistory(b.Context(), s.js, of.merchant, fmt.Sprintf("A%d", i%orders))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -70,6 +76,26 @@ func (b *bench) fill(t testing.TB, orders int) {
 		put(heard.Subject, heard.Header, heard.Data)
 		put(events.TrailSubject("collect", "m1", order.OrderID), nil,
 			asJSON(Look{Flow: order.Flow, Merchant: "m1", OrderID: order.OrderID, Verdict: "retry", Reason: "lagging"}))
+	}
+	<-js.PublishAsyncComplete()
+}
+
+// refuse stores pushes with a wrong signature.
+func (b *bench) refuse(t testing.TB, count int) {
+	t.Helper()
+	js, err := jetstream.New(b.nc, jetstream.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		_, err := js.PublishMsgAsync(&nats.Msg{
+			Subject: events.QuarantineSubject(events.QuarantineSignature, "collect", "m1"),
+			Header:  nats.Header{HeaderContentType: {"application/json"}, HeaderReason: {"bad-signature"}},
+			Data:    fmt.Appendf(nil, `{"platOrderId":"P%d","orderId":"junk%d","amount":1000.00,"status":1,"remark":"","sign":"e6c17a5f2c7587641371b7b041f8ced0"}`, i, i),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	<-js.PublishAsyncComplete()
 }

@@ -178,3 +178,25 @@ func TestHistoryOfManyRefused(t *testing.T) {
 		t.Errorf("omitted (-want +got):\n%s", diff)
 	}
 }
+
+// A body that spells the order id by escapes is not passed over.
+func TestHistoryOfEscapedRefused(t *testing.T) {
+	b := newStreams(t)
+	for i, kept := range []struct{ contentType, body string }{
+		{"application/json", `{"orderId":"A 1"}`},
+		{"application/json", `{"orderId":"\u0041 1"}`},
+		{"application/x-www-form-urlencoded", "orderId=A+1"},
+		{"application/x-www-form-urlencoded", "orderId=%41%201"},
+		{"application/json", `{"orderId":"other"}`},
+	} {
+		ok(t, NewQuarantineLog(b.js).Keep(within(t), Refused{
+			Class: ClassSignature, Flow: "collect", Merchant: fmt.Sprint("m", i), Reason: "bad-signature", Source: "192.0.2.1",
+			ContentType: kept.contentType, ReceivedAt: reconciletest.Start, Body: []byte(kept.body),
+		}))
+	}
+	h, err := ReadHistory(within(t), b.js, "", "A 1")
+	ok(t, err)
+	if len(h.Quarantined) != 4 {
+		t.Errorf("%d refused pushes, want 4: %+v", len(h.Quarantined), h.Quarantined)
+	}
+}
