@@ -369,6 +369,15 @@ func TestTwiceInTheBill(t *testing.T) {
 	}
 }
 
+// aroundMidnight has an order paid before a midnight and booked after it, as a push of
+// the time between says.
+func (w *world) aroundMidnight(o events.Order, midnight time.Time) {
+	w.gateway(o, finance.Paid, "1000", "20", midnight.Add(-minute))
+	p := w.payment(o, "1000", "20", "", midnight.Add(minute))
+	p.Evidence = events.Evidence{Fingerprint: "s1-r0-1000", ReceivedAt: midnight.Add(-minute / 2), Callback: &events.CallbackEvidence{Status: 1}}
+	w.told(events.Settled{Payment: p}, midnight.Add(minute))
+}
+
 // TestCarriedOver: orders at the ends of the month, on whose sides the gateway's
 // balance and the books have them.
 func TestCarriedOver(t *testing.T) {
@@ -376,24 +385,14 @@ func TestCarriedOver(t *testing.T) {
 		happen      func(w *world, o events.Order)
 		bill, query bool // whether it shows
 	}{
-		"paid before midnight, confirmed after, as the push said": {func(w *world, o events.Order) {
-			end := w.period.Ends(w.zone)
-			w.gateway(o, finance.Paid, "1000", "20", end.Add(-minute))
-			p := w.payment(o, "1000", "20", "", end.Add(minute))
-			p.Evidence = events.Evidence{Fingerprint: "s1-r0-1000", ReceivedAt: end.Add(-minute / 2), Callback: &events.CallbackEvidence{Status: 1}}
-			w.told(events.Settled{Payment: p}, end.Add(minute))
-		}, true, true},
+		"paid before midnight, confirmed after, as the push said": {func(w *world, o events.Order) { w.aroundMidnight(o, w.period.Ends(w.zone)) }, true, true},
 		"paid and confirmed between midnight and the reading of the balance": {func(w *world, o events.Order) {
 			end := w.period.Ends(w.zone)
 			w.gateway(o, finance.Paid, "1000", "20", end.Add(time.Second))
 			w.tell(settled, o, "1000", "20", "", end.Add(2*time.Second))
 		}, true, true},
 		"paid before the month, confirmed in it, as the push said": {func(w *world, o events.Order) {
-			begin := w.period.Begins(w.zone)
-			w.gateway(o, finance.Paid, "1000", "20", begin.Add(-minute))
-			p := w.payment(o, "1000", "20", "", begin.Add(minute))
-			p.Evidence = events.Evidence{Fingerprint: "s1-r0-1000", ReceivedAt: begin.Add(-minute / 2), Callback: &events.CallbackEvidence{Status: 1}}
-			w.told(events.Settled{Payment: p}, begin.Add(minute))
+			w.aroundMidnight(o, w.period.Begins(w.zone))
 		}, true, true},
 		"submitted in the month, paid and confirmed in the next": {func(w *world, o events.Order) {
 			end := w.period.Ends(w.zone)
@@ -434,13 +433,6 @@ func TestCarriedOver(t *testing.T) {
 // TestAfterTheBill: what becomes of an order after its period's bill has ended. The
 // ledger is read to its end, and so is the order query.
 func TestAfterTheBill(t *testing.T) {
-	settledOverMidnight := func(w *world, o events.Order) {
-		end := w.period.Ends(w.zone)
-		w.gateway(o, finance.Paid, "1000", "20", end.Add(-minute))
-		p := w.payment(o, "1000", "20", "", end.Add(minute))
-		p.Evidence = events.Evidence{Fingerprint: "s1-r0-1000", ReceivedAt: end.Add(-minute / 2), Callback: &events.CallbackEvidence{Status: 1}}
-		w.told(events.Settled{Payment: p}, end.Add(minute))
-	}
 	for name, tt := range map[string]struct {
 		happen      func(w *world, o events.Order)
 		bill, query string // the class
@@ -474,7 +466,7 @@ func TestAfterTheBill(t *testing.T) {
 			w.tell(settled, o, "1000", "20", "1000", w.at(45, 3))
 		}, "still_open", "carried_over"},
 		"settled over midnight, reversed later": {func(w *world, o events.Order) {
-			settledOverMidnight(w, o)
+			w.aroundMidnight(o, w.period.Ends(w.zone))
 			w.gateway(o, finance.Reversed, "1000", "20", w.at(45, 2))
 			w.tell(reversed, o, "1000", "20", "", w.at(45, 3))
 		}, "carried_over", "carried_over"},
