@@ -248,18 +248,14 @@ func (r *Reviews) Resolve(ctx context.Context, review stream.Review, m reconcile
 		return reconcile.Resolved{}, err
 	}
 	res, err := r.resolver(review, g).Resolve(ctx, resolution(review, m, d))
-	if err != nil && res.Emitted {
-		return res, fmt.Errorf("downstream was told %s, but the review is not closed (%w); resolve it again the same way", told(res), err)
+	switch {
+	case err == nil || !res.Emitted:
+		return res, Worded(err)
+	case errors.Is(err, reconcile.ErrNotOpen):
+		return res, fmt.Errorf("downstream was told %s, and somebody else closed the review (%w)", res.Event.ID, err)
+	default:
+		return res, fmt.Errorf("downstream was told %s, but it is not known whether the review is closed (%w); resolve it again the same way", res.Event.ID, err)
 	}
-	return res, Worded(err)
-}
-
-// told is the id of the outcome that a resolution told.
-func told(res reconcile.Resolved) string {
-	if res.Event == nil {
-		return "the outcome"
-	}
-	return res.Event.ID
 }
 
 // ours holds a review to the installation whose name its resolution would have.

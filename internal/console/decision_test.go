@@ -35,7 +35,7 @@ func TestBrokenOff(t *testing.T) {
 		events  uint64 // more than the review
 		says    string
 	}{
-		"told, not closed":       {"payments.v1.resolved.", false, "settled", 1, "Downstream was told m1001/A1/settled, but the review is not closed"},
+		"told, not closed":       {"payments.v1.resolved.", false, "settled", 1, "Downstream was told m1001/A1/settled, but it is not known whether the review is closed"},
 		"told, unheard":          {"payments.v1.settled.", true, "settled", 1, "It is not known whether it was done"},
 		"not told":               {"payments.v1.settled.", false, "settled", 0, "It is not known whether it was done"},
 		"dismissed, unheard":     {"payments.v1.resolved.", true, "dismissed", 1, "It is not known whether it was done"},
@@ -113,4 +113,24 @@ func TestTwoOperators(t *testing.T) {
 	_, two := s.previews(id, "dismissed")
 	s.decides(other, one).has(t, http.StatusOK, "Downstream is told")
 	s.decides(other, two).has(t, http.StatusConflict, "Nothing was done", "resolved before")
+}
+
+// TestBrokenOffWithoutNATS: what is known of a decision is shown, though the review
+// can't be read again.
+func TestBrokenOffWithoutNATS(t *testing.T) {
+	s := newSite(t)
+	id := s.reviews("A1").ID
+	s.desk.JS = planted{s.desk.JS, func(_ context.Context, m *nats.Msg, store func() (*jetstream.PubAck, error)) (*jetstream.PubAck, error) {
+		if strings.HasPrefix(m.Subject, "payments.v1.resolved.") {
+			s.desk.NC.Close()
+			return nil, errPlanted
+		}
+		return store()
+	}}
+	s.serve()
+	_, token := s.previews(id, "settled")
+	form := url.Values{"preview": {token}, "form": {formToken.FindStringSubmatch(s.get("/review?id=" + url.QueryEscape(id)).body)[1]}}
+	a := s.do(s.http, s.request(http.MethodPost, "/review/resolve", form))
+	a.has(t, http.StatusConflict, "Downstream was told m1001/A1/settled, but it is not known whether the review is closed")
+	a.lacks(t, "Nothing was done")
 }

@@ -336,10 +336,13 @@ func (c *Console) previewReview(w http.ResponseWriter, r *http.Request) error {
 // refusedDecision shows the review again, with why a decision was not made.
 func (c *Console) refusedDecision(w http.ResponseWriter, r *http.Request, id, as, why, fault string) error {
 	f, err := c.openReview(r.Context(), id)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = fault, as, why })
 	}
-	return c.showFile(w, r, f, func(p *reviewPage) { p.Fault, p.As, p.Why = fault, as, why })
+	if err != nil { // what became of the decision is more than why the page can't be shown
+		return &problem{http.StatusConflict, "The decision came to nothing, or not to its end", fault}
+	}
+	return nil
 }
 
 // undone says that a refused decision did nothing.

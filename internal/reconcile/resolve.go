@@ -86,19 +86,25 @@ func (r *Resolver) Preview(ctx context.Context, what Resolution) (Resolved, erro
 // *[RefusedError], an *[Unavailable], an *[UnsureError], or the ledger's; with
 // Emitted the outcome is told, and only the review may still be open.
 func (r *Resolver) Resolve(ctx context.Context, what Resolution) (Resolved, error) {
+	var told *events.Event // by a try that a conflict broke off
 	for range maxConflicts {
 		o, err := r.open(ctx, what)
-		if err != nil {
-			return o.resolved, err
+		if err == nil {
+			err = o.decide(ctx)
 		}
-		if err = o.decide(ctx); err == nil {
+		if err == nil {
 			err = o.tell(ctx)
+		}
+		if o.resolved.Emitted {
+			told = o.resolved.Event
+		} else if told != nil {
+			o.resolved.Event, o.resolved.Emitted = told, true
 		}
 		if !errors.Is(err, ErrConflict) {
 			return o.resolved, err
 		}
 	}
-	return Resolved{}, errTooManyConflicts
+	return Resolved{Event: told, Emitted: told != nil}, errTooManyConflicts
 }
 
 // operation is one try to resolve.

@@ -309,6 +309,40 @@ func TestResolveFaults(t *testing.T) {
 	}
 }
 
+// TestResolveSaysWhatItTold: that an outcome was told is said, though another event
+// made the rest begin anew and that came to nothing.
+func TestResolveSaysWhatItTold(t *testing.T) {
+	for name, lastFails := range map[string]bool{"refused": false, "unreadable": true} {
+		t.Run(name, func(t *testing.T) {
+			w := reconciletest.NewWorld()
+			what := mismatch(t, w)
+			what.As = events.OutcomeSettled
+			w.Gateway.Says(reconciletest.OrderID, paidReply)
+			appended := 0
+			res, err := w.Resolver(func(s reconciletest.Step) reconciletest.Fault {
+				switch {
+				case s == appendStep:
+					if appended++; appended == 2 { // what closes the review
+						told, err := w.Ledger.Last(t.Context(), reconciletest.MerchantID, reconciletest.OrderID)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if _, err := w.Ledger.Append(t.Context(), reconciletest.Outcome(collectOrder, events.OutcomeReversed, "1000"), told.Sequence); err != nil {
+							t.Fatal(err)
+						}
+					}
+				case s == lastStep && appended == 2 && lastFails:
+					return reconciletest.Unapplied
+				}
+				return reconciletest.None
+			}).Resolve(t.Context(), what)
+			if err == nil || !res.Emitted || res.Event == nil || res.Event.ID != idOf(events.OutcomeSettled) {
+				t.Errorf("%v; told: %t, %v", err, res.Emitted, res.Event)
+			}
+		})
+	}
+}
+
 // TestResolversRace: two persons resolve one review differently while a worker
 // looks at the true push, in any order of their steps: one chain of outcomes,
 // and one resolution.
