@@ -36,10 +36,7 @@ func openDesk(needs config.OperatorNeeds) (context.Context, *desk, error) {
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	log, err := app.NewLogger(cfg.Log, "settlehook")
-	if err != nil {
-		return nil, nil, err
-	}
+	log := app.NewLogger(cfg.Log, "settlehook")
 	opened, err := operator.Open(cfg, log)
 	if err != nil {
 		return nil, nil, err

@@ -163,9 +163,6 @@ func inFlag(err error) error {
 }
 
 func (c *createCall) registry() (registry, error) {
-	log, err := app.NewLogger(config.Log{Level: config.LogLevel(zapcore.WarnLevel), Format: config.LogConsole}, "gateway")
-	if err != nil {
-		return registry{}, err
-	}
+	log := app.NewLogger(config.Log{Level: config.LogLevel(zapcore.WarnLevel), Format: config.LogConsole}, "gateway")
 	return openRegistry(c.File, log)
 }

@@ -52,10 +52,7 @@ func (c *sandboxCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	log, err := app.NewLogger(config.Log{Level: config.LogLevel(zapcore.WarnLevel), Format: config.LogConsole}, "sandbox")
-	if err != nil {
-		return err
-	}
+	log := app.NewLogger(config.Log{Level: config.LogLevel(zapcore.WarnLevel), Format: config.LogConsole}, "sandbox")
 	defer func() { _ = log.Sync() }()
 	ctx, cancel := app.Signals(context.Background())
 	defer cancel()

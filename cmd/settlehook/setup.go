@@ -34,10 +34,7 @@ func (c *setupCmd) Run(io streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	log, err := app.NewLogger(cfg.Log, "settlehook")
-	if err != nil {
-		return err
-	}
+	log := app.NewLogger(cfg.Log, "settlehook")
 	merchants, err := config.LoadMerchants(cfg.Merchants.Path)
 	if err != nil {
 		return usageError{err}

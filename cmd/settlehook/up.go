@@ -48,10 +48,7 @@ func (c *upCmd) Run(io streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	log, err := app.NewLogger(cfg.Log, "settlehook")
-	if err != nil {
-		return err
-	}
+	log := app.NewLogger(cfg.Log, "settlehook")
 	defer func() { _ = log.Sync() }()
 	redisconn.LogTo(log)
 	ctx, cancel := app.Signals(context.Background())

@@ -43,12 +43,8 @@ func Main[C any](program string, load func(map[string]string) (C, error), logCon
 		PrintError(os.Stderr, program, err)
 		return ExitUsage
 	}
-	log, err := NewLogger(logConfig(cfg), program)
-	if err != nil {
-		PrintError(os.Stderr, program, err)
-		return ExitUsage
-	}
-	defer func() { _ = log.Sync() }()
+	log, end := newBusyLogger(logConfig(cfg), program, os.Stderr)
+	defer end()
 	redisconn.LogTo(log)
 	ctx, cancel := Signals(context.Background())
 	defer cancel()

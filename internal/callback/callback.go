@@ -60,40 +60,38 @@ var anyPolicy = sign.Policy{DropZero: true, NumericReverse: true, JavaDouble: tr
 // verification did and to the same value whichever accepted dialect the body
 // is written in. The error is a [*sign.MalformedError].
 func FromParams(p sign.Params) (Callback, error) {
-	if err := sign.CheckCallback(p, anyPolicy); err != nil {
-		return Callback{}, fmt.Errorf("read callback: %w", err)
-	}
-	amount, _, err := number(p, "amount")
+	fields, err := sign.ReadFields(p, anyPolicy)
 	if err != nil {
 		return Callback{}, fmt.Errorf("read callback: %w", err)
 	}
-	fee, feeKnown, err := number(p, "fee")
+	return fromFields(fields)
+}
+
+// fromFields gives fields that were checked their types.
+func fromFields(f sign.Fields) (Callback, error) {
+	amount, _, err := number("amount", f.Amount)
 	if err != nil {
 		return Callback{}, fmt.Errorf("read callback: %w", err)
 	}
-	reverse := text(p, "reverse")
+	fee, feeKnown, err := number("fee", f.Fee)
+	if err != nil {
+		return Callback{}, fmt.Errorf("read callback: %w", err)
+	}
 	return Callback{
-		OrderID:     text(p, "orderId"),
-		PlatOrderID: text(p, "platOrderId"),
+		OrderID:     f.OrderID,
+		PlatOrderID: f.PlatOrderID,
 		Amount:      amount,
-		Status:      Status(text(p, "status")[0] - '0'), // one digit, as checked
-		Reverse:     reverse == "true" || reverse == "1",
-		Remark:      text(p, "remark"),
+		Status:      Status(f.Status[0] - '0'), // one digit, as checked
+		Reverse:     f.Reverse == "true" || f.Reverse == "1",
+		Remark:      f.Remark,
 		Fee:         fee,
 		FeeKnown:    feeKnown,
 	}, nil
 }
 
-// text is the value of a field, "" where it is absent, null or empty.
-func text(p sign.Params, name string) string {
-	param, _ := p.Get(name)
-	return param.Value
-}
-
 // number reads an amount or fee and reports whether there is one. Trailing
 // zeros go, as their number depends on the dialect.
-func number(p sign.Params, name string) (decimal.Decimal, bool, error) {
-	token := text(p, name)
+func number(field, token string) (decimal.Decimal, bool, error) {
 	if token == "" {
 		return decimal.Decimal{}, false, nil
 	}
@@ -103,6 +101,6 @@ func number(p sign.Params, name string) (decimal.Decimal, bool, error) {
 		}
 	}
 	return decimal.Decimal{}, false, &sign.MalformedError{
-		Reason: sign.ReasonWrongType, Field: name, Detail: "is not a decimal number",
+		Reason: sign.ReasonWrongType, Field: field, Detail: "is not a decimal number",
 	}
 }

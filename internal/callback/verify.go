@@ -2,6 +2,7 @@ package callback
 
 import (
 	"strings"
+	"unsafe"
 
 	"github.com/settlehook/settlehook/pkg/sign"
 )
@@ -18,14 +19,17 @@ type Signed struct {
 // a callback that may be believed. Errors are a [*sign.SignatureError], a
 // [*sign.MalformedError] or [sign.ErrUnsupportedMediaType]; what was read before
 // one is returned with it.
+//
+// What it returns shares the memory of body, which must not change from then on.
 func Verify(contentType string, body []byte, ring *sign.Keyring, policy sign.Policy) (s Signed, err error) {
-	if s.Params, err = sign.Parse(contentType, body); err != nil {
+	text := unsafe.String(unsafe.SliceData(body), len(body)) //nolint:gosec // nobody changes it, as said above
+	if s.Params, err = sign.ParseText(contentType, text); err != nil {
 		return s, err
 	}
 	if s.Verified, err = ring.VerifyCallback(s.Params, policy); err != nil {
 		return s, err
 	}
-	s.Callback, err = FromParams(s.Verified.Params)
+	s.Callback, err = fromFields(s.Verified.Fields)
 	return s, err
 }
 

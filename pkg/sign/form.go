@@ -15,16 +15,22 @@ func ParseForm(body []byte) (Params, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readForm(text)
+}
+
+// readForm reads a text that [checkText] has passed.
+func readForm(text string) (Params, error) {
 	text = strings.TrimRight(text, "\r\n")
 	if text == "" {
 		return nil, malformed(ReasonBadForm, "", "body is empty")
 	}
 	params := make(Params, 0, usualFields)
+	var read names
 	for pair := range strings.SplitSeq(text, "&") {
 		if pair == "" {
 			continue
 		}
-		p, err := formPair(params, pair)
+		p, err := formPair(params, &read, pair)
 		if err != nil {
 			return nil, err
 		}
@@ -33,16 +39,16 @@ func ParseForm(body []byte) (Params, error) {
 	return params, nil
 }
 
-func formPair(read Params, pair string) (Param, error) {
+func formPair(params Params, read *names, pair string) (Param, error) {
 	rawName, rawValue, found := strings.Cut(pair, "=")
 	if !found {
-		return Param{}, malformed(ReasonBadForm, "", "field "+strconv.Itoa(len(read)+1)+" has no =")
+		return Param{}, malformed(ReasonBadForm, "", "field "+strconv.Itoa(len(params)+1)+" has no =")
 	}
 	name, err := unescapeForm(rawName, "")
 	if err != nil {
 		return Param{}, err
 	}
-	if err := checkName(read, name, ReasonFormRepeatedKey); err != nil {
+	if err := read.check(params, name, ReasonFormRepeatedKey); err != nil {
 		return Param{}, err
 	}
 	value, err := unescapeForm(rawValue, name)

@@ -31,6 +31,10 @@ func FuzzParseJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := sign.ParseJSON(body)
+		same, textErr := sign.ParseText(sign.MediaJSON, string(body))
+		if (err == nil) != (textErr == nil) || !slices.Equal(same, p) {
+			t.Fatalf("as text: %v, %v; as bytes: %v, %v", same, textErr, p, err)
+		}
 		if err != nil {
 			checkMalformed(t, p, err)
 			return
@@ -48,6 +52,20 @@ func FuzzParseJSON(f *testing.F) {
 			t.Fatalf("rendered and parsed again: %v, want %v, error %v", again, p, err)
 		}
 	})
+}
+
+// checkFields holds the documented fields to the parameters of their names.
+func checkFields(t *testing.T, v sign.Verified) {
+	t.Helper()
+	f := v.Fields
+	for name, got := range map[string]string{
+		"amount": f.Amount, "fee": f.Fee, "orderId": f.OrderID, "platOrderId": f.PlatOrderID,
+		"remark": f.Remark, "reverse": f.Reverse, "status": f.Status,
+	} {
+		if want, _ := v.Params.Get(name); got != want.Value {
+			t.Fatalf("field %s is %q, the parameter %q", name, got, want.Value)
+		}
+	}
 }
 
 // naiveCanonical is a second implementation of the canonical string, on
@@ -176,6 +194,7 @@ func FuzzVerifyCallback(f *testing.F) {
 		if got.KeyID != "b" {
 			t.Fatalf("key %q", got.KeyID)
 		}
+		checkFields(t, got)
 		tampered := slices.Clone(p)
 		q := &tampered[int(target)%len(tampered)]
 		switch q.Kind {

@@ -16,6 +16,11 @@ func ParseJSON(body []byte) (Params, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readJSON(text)
+}
+
+// readJSON reads a text that [checkText] has passed.
+func readJSON(text string) (Params, error) {
 	r := jsonReader{text: text}
 	params, err := r.object()
 	if err != nil {
@@ -26,8 +31,9 @@ func ParseJSON(body []byte) (Params, error) {
 
 // jsonReader is a position in a JSON text that is valid UTF-8.
 type jsonReader struct {
-	text string
-	pos  int
+	text  string
+	pos   int
+	names names
 }
 
 func (r *jsonReader) object() (Params, error) {
@@ -38,11 +44,11 @@ func (r *jsonReader) object() (Params, error) {
 	params := make(Params, 0, usualFields)
 	r.space()
 	for first := true; !(first && r.eat('}')); first = false {
-		p, err := r.member(params)
-		if err != nil {
+		read := params
+		params = append(params, Param{})
+		if err := r.member(read, &params[len(read)]); err != nil {
 			return nil, err
 		}
-		params = append(params, p)
 		r.space()
 		if r.eat('}') {
 			break
@@ -59,49 +65,47 @@ func (r *jsonReader) object() (Params, error) {
 	return params, nil
 }
 
-// member reads one name and its value.
-func (r *jsonReader) member(read Params) (Param, error) {
+// member reads one name and its value into p.
+func (r *jsonReader) member(read Params, p *Param) (err error) {
 	if !r.eat('"') {
-		return Param{}, r.syntax("a name in double quotes is missing")
+		return r.syntax("a name in double quotes is missing")
 	}
-	name, err := r.str("")
-	if err != nil {
-		return Param{}, err
+	if p.Name, err = r.str(""); err != nil {
+		return err
 	}
-	if err := checkName(read, name, ReasonDuplicateName); err != nil {
-		return Param{}, err
+	if err := r.names.check(read, p.Name, ReasonDuplicateName); err != nil {
+		return err
 	}
 	r.space()
 	if !r.eat(':') {
-		return Param{}, r.syntax("a colon is missing")
+		return r.syntax("a colon is missing")
 	}
 	r.space()
-	p, err := r.value(name)
-	p.Name = name
-	return p, err
+	return r.value(p)
 }
 
-func (r *jsonReader) value(name string) (Param, error) {
+func (r *jsonReader) value(p *Param) (err error) {
 	switch c := r.peek(); {
 	case c == '"':
 		r.pos++
-		text, err := r.str(name)
-		return Param{Value: text, Kind: KindString}, err
+		p.Kind = KindString
+		p.Value, err = r.str(p.Name)
+		return err
 	case c == '{' || c == '[':
-		return Param{}, malformed(ReasonNestedValue, name, "holds an object or array; only flat bodies are signed")
+		return malformed(ReasonNestedValue, p.Name, "holds an object or array; only flat bodies are signed")
 	case r.literal("true"):
-		return Param{Value: "true", Kind: KindBool}, nil
+		p.Kind, p.Value = KindBool, "true"
 	case r.literal("false"):
-		return Param{Value: "false", Kind: KindBool}, nil
+		p.Kind, p.Value = KindBool, "false"
 	case r.literal("null"):
-		return Param{Kind: KindNull}, nil
+		p.Kind = KindNull
 	default:
-		token := r.number()
-		if token == "" {
-			return Param{}, r.syntax("a value is missing or is no JSON value")
+		p.Kind = KindNumber
+		if p.Value = r.number(); p.Value == "" {
+			return r.syntax("a value is missing or is no JSON value")
 		}
-		return Param{Value: token, Kind: KindNumber}, nil
 	}
+	return nil
 }
 
 // number reads a number token by the grammar of RFC 8259; "" if there is none.
@@ -139,7 +143,8 @@ func (r *jsonReader) str(field string) (string, error) {
 	start := r.pos
 	var built []byte
 	for r.pos < len(r.text) {
-		switch c := r.text[r.pos]; {
+		r.pos += plainLength(r.text[r.pos:])
+		switch c := r.peek(); {
 		case c == '"':
 			part := r.text[start:r.pos]
 			r.pos++
@@ -147,7 +152,7 @@ func (r *jsonReader) str(field string) (string, error) {
 				return part, nil
 			}
 			return string(append(built, part...)), nil
-		case c < 0x20:
+		case c < 0x20 && r.pos < len(r.text):
 			return "", malformed(ReasonControlCharacter, field, "holds a control character that is not escaped, at byte "+strconv.Itoa(r.pos))
 		case c == '\\':
 			built = append(built, r.text[start:r.pos]...)
@@ -156,11 +161,20 @@ func (r *jsonReader) str(field string) (string, error) {
 				return "", err
 			}
 			start = r.pos
-		default:
-			r.pos++
 		}
 	}
 	return "", r.syntax("a string is not closed")
+}
+
+// plainLength is the length of what stands for itself at the beginning of a
+// string: neither its closing quote, nor an escape, nor what must be escaped.
+func plainLength(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c == '"' || c == '\\' || c < 0x20 {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // escape appends the character that the escape at the position stands for.
@@ -229,15 +243,25 @@ func (r *jsonReader) hex4() (rune, bool) {
 
 // hexDigit returns the value of a hex digit in either case.
 func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= lower(c) && lower(c) <= 'f':
-		return lower(c) - 'a' + 10, true
-	default:
-		return 0, false
-	}
+	d := hexDigits[c]
+	return d &^ notHex, d&notHex == 0
 }
+
+// notHex marks what is no hex digit in hexDigits.
+const notHex = 0x80
+
+var hexDigits = func() (digits [256]byte) {
+	for i := range digits {
+		digits[i] = notHex
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		digits[c] = byte(i)
+	}
+	for i, c := range []byte("ABCDEF") {
+		digits[c] = byte(10 + i)
+	}
+	return digits
+}()
 
 func (r *jsonReader) syntax(detail string) error {
 	return malformed(ReasonBadJSON, "", "body is not valid JSON: "+detail+", at byte "+strconv.Itoa(r.pos))

@@ -1,7 +1,6 @@
 package sign
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,8 +15,9 @@ const (
 	MaxFields = 64
 	// maxName bounds a name, so that names can be shown to people.
 	maxName = 64
-	// usualFields is the capacity that a parsed list starts with.
-	usualFields = 12
+	// usualFields is the capacity that a parsed list starts with: the documented
+	// callback, and room for one field more.
+	usualFields = 9
 )
 
 // Media types of the bodies that [Parse] reads.
@@ -34,36 +34,97 @@ const byteOrderMark = "\ufeff"
 // other as a form. It returns [ErrUnsupportedMediaType] for another media type
 // and a [*MalformedError] for a body it cannot read.
 func Parse(contentType string, body []byte) (Params, error) {
+	read, err := readerOf(contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	text, err := bodyText(body)
+	if err != nil {
+		return nil, err
+	}
+	return read(text)
+}
+
+// ParseText is [Parse] of a body that is text already. The parameters share its
+// memory, so nothing of it is copied.
+func ParseText(contentType, body string) (Params, error) {
+	read, err := readerOf(contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkText(body); err != nil {
+		return nil, err
+	}
+	return read(strings.TrimPrefix(body, byteOrderMark))
+}
+
+// readerOf returns what reads a body.
+func readerOf[T string | []byte](contentType string, body T) (func(text string) (Params, error), error) {
+	if contentType == MediaJSON { // as nearly everybody writes it
+		return readJSON, nil
+	}
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.TrimSpace(media)
 	switch {
-	case media == "" && looksLikeJSON(body):
-		return ParseJSON(body)
-	case media == "":
-		return ParseForm(body)
-	case strings.EqualFold(media, MediaJSON):
-		return ParseJSON(body)
-	case strings.EqualFold(media, MediaForm):
-		return ParseForm(body)
+	case media == "" && looksLikeJSON(body), strings.EqualFold(media, MediaJSON):
+		return readJSON, nil
+	case media == "", strings.EqualFold(media, MediaForm):
+		return readForm, nil
 	default:
 		return nil, ErrUnsupportedMediaType
 	}
 }
 
-func looksLikeJSON(body []byte) bool {
-	rest := bytes.TrimPrefix(body, []byte(byteOrderMark))
-	return bytes.HasPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte("{"))
+func looksLikeJSON[T string | []byte](body T) bool {
+	rest := strings.TrimPrefix(string(body[:min(len(body), MaxBody)]), byteOrderMark)
+	return strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "{")
 }
 
 // bodyText checks size and encoding and strips one byte order mark.
 func bodyText(body []byte) (string, error) {
-	if len(body) > MaxBody {
-		return "", malformed(ReasonTooLarge, "", "body is larger than "+strconv.Itoa(MaxBody)+" bytes")
-	}
-	if !utf8.Valid(body) {
-		return "", malformed(ReasonBadUTF8, "", "body is not valid UTF-8")
+	if err := checkText(body); err != nil {
+		return "", err
 	}
 	return strings.TrimPrefix(string(body), byteOrderMark), nil
+}
+
+func checkText[T string | []byte](body T) error {
+	if len(body) > MaxBody {
+		return malformed(ReasonTooLarge, "", "body is larger than "+strconv.Itoa(MaxBody)+" bytes")
+	}
+	if !validUTF8(body) {
+		return malformed(ReasonBadUTF8, "", "body is not valid UTF-8")
+	}
+	return nil
+}
+
+func validUTF8[T string | []byte](body T) bool {
+	switch body := any(body).(type) {
+	case string:
+		return utf8.ValidString(body)
+	case []byte:
+		return utf8.Valid(body)
+	}
+	return false
+}
+
+// names are the names read so far, as far as that says whether another may
+// follow: nearly every callback holds the documented fields and no others, each
+// once, and then there is nothing to compare.
+type names struct {
+	seen   fieldSet
+	others bool // names that are not documented
+}
+
+// check is checkName for the next name of a list that is being read.
+func (n *names) check(read Params, name string, repeated Reason) error {
+	f := fieldOf(name)
+	if f != otherField && !n.seen.has(f) && !n.others {
+		n.seen.add(f)
+		return nil
+	}
+	n.others = true
+	return checkName(read, name, repeated)
 }
 
 // checkName refuses a name that may not follow the parameters read so far

@@ -1,36 +1,34 @@
 package sign
 
-import "strings"
-
-// Names of the fields of a callback, and the name no field may have.
-const (
-	fieldAmount      = "amount"
-	fieldFee         = "fee"
-	fieldOrderID     = "orderId"
-	fieldPlatOrderID = "platOrderId"
-	fieldRemark      = "remark"
-	fieldReverse     = "reverse"
-	fieldSign        = "sign"
-	fieldStatus      = "status"
-
-	fieldKey = "key"
+import (
+	"crypto/md5"
+	"strings"
 )
 
 // maxID bounds an order id (gateway page, verification rule 4).
 const maxID = 64
 
-// shape is what inspecting a callback found: where its fields are (-1: absent,
-// null or "") and what is worth knowing for verification.
+// shape is what inspecting a callback found: where its fields are and what is
+// worth knowing for verification.
 type shape struct {
-	amount, fee, orderID, platOrderID, remark, reverse, sign, status int
+	at [fields]int8 // by field; -1: absent, null or ""
 
 	amountValue, feeValue decimalText
+	sum                   [md5.Size]byte // that sign claims
 
+	documented     bool // it has no field but the documented ones
+	upperHex       bool // sign is written in upper case
 	quotedNumber   bool // amount, fee or status is a JSON string
 	numericReverse bool // reverse is 0 or 1
 	javaDouble     bool // amount or fee has an exponent
 	freeRemark     bool // remark holds &name=
 }
+
+// has reports whether a field is there with a value.
+func (s *shape) has(f fieldID) bool { return s.at[f] >= 0 }
+
+// is reports whether the parameter at i is a field.
+func (s *shape) is(i int, f fieldID) bool { return int(s.at[f]) == i }
 
 // CheckCallback checks everything about a callback but its signature: names,
 // required fields, types and that no other callback can share its signed text
@@ -41,51 +39,120 @@ func CheckCallback(p Params, policy Policy) error {
 	return err
 }
 
-// field is one documented field of a callback: where shape keeps its index,
-// whether it must be there, and how its value is checked.
-type field struct {
-	name     string
-	index    func(*shape) *int
+// callbackFields are the documented callback (API document, section 6), in the
+// order in which a person would look for what is missing: what must be there, and
+// what may be.
+var callbackFields = [fields]struct {
+	fieldID
 	required bool
-	check    func(s *shape, p *Param, policy Policy) error
+}{
+	{orderID, true},
+	{platOrderID, true},
+	{amount, true},
+	{status, true},
+	{signature, true},
+	{reverse, false},
+	{fee, false},
+	{remark, false},
 }
 
-// callbackFields is the documented callback (API document, section 6), in the
-// order in which a person would look for what is missing.
-var callbackFields = [...]field{
-	{fieldOrderID, func(s *shape) *int { return &s.orderID }, true, checkID},
-	{fieldPlatOrderID, func(s *shape) *int { return &s.platOrderID }, true, checkID},
-	{fieldAmount, func(s *shape) *int { return &s.amount }, true, checkNumber},
-	{fieldStatus, func(s *shape) *int { return &s.status }, true, checkStatus},
-	{fieldSign, func(s *shape) *int { return &s.sign }, true, checkSign},
-	{fieldReverse, func(s *shape) *int { return &s.reverse }, false, checkReverse},
-	{fieldFee, func(s *shape) *int { return &s.fee }, false, checkNumber},
-	{fieldRemark, func(s *shape) *int { return &s.remark }, false, checkRemark},
-}
-
-func inspect(p Params, policy Policy) (shape, error) {
-	var s shape
-	if err := checkNames(p); err != nil {
-		return s, err
+// check checks the value of a field that is there. It is no table of functions,
+// since the shape, and with it an allocation for each callback, would escape
+// through them.
+func (s *shape) check(f fieldID, p *Param, policy Policy) error {
+	switch f {
+	case orderID, platOrderID:
+		return checkID(p)
+	case amount:
+		return s.checkNumber(p, policy, &s.amountValue)
+	case fee:
+		return s.checkNumber(p, policy, &s.feeValue)
+	case status:
+		return s.checkStatus(p)
+	case signature:
+		return s.checkSign(p)
+	case reverse:
+		return s.checkReverse(p, policy)
+	default:
+		return checkRemark(p)
 	}
-	for i := range callbackFields {
-		f := &callbackFields[i]
-		at := f.index(&s)
-		*at = p.index(f.name)
-		if *at >= 0 && (p[*at].Kind == KindNull || p[*at].Value == "") {
-			*at = -1
+}
+
+// Fields are the texts of a callback's documented fields (API document, section
+// 6), "" where a field is absent, null or empty.
+type Fields struct {
+	Amount, Fee, OrderID, PlatOrderID, Remark, Reverse, Status string
+}
+
+// ReadFields returns the fields of a callback that [CheckCallback] passes, or its
+// error.
+func ReadFields(p Params, policy Policy) (Fields, error) {
+	s, err := inspect(p, policy)
+	if err != nil {
+		return Fields{}, err
+	}
+	return s.texts(p), nil
+}
+
+func (s *shape) texts(p Params) Fields {
+	text := func(f fieldID) string {
+		if !s.has(f) {
+			return ""
 		}
-		if *at < 0 {
-			if f.required {
-				return s, malformed(ReasonMissingField, f.name, "is missing")
-			}
-			continue
-		}
-		if err := f.check(&s, &p[*at], policy); err != nil {
+		return p[s.at[f]].Value
+	}
+	return Fields{
+		Amount: text(amount), Fee: text(fee), OrderID: text(orderID), PlatOrderID: text(platOrderID),
+		Remark: text(remark), Reverse: text(reverse), Status: text(status),
+	}
+}
+
+func inspect(p Params, policy Policy) (s shape, err error) {
+	if !s.find(p) {
+		if err := checkNames(p); err != nil {
 			return s, err
 		}
 	}
+	for i := range callbackFields {
+		f := callbackFields[i].fieldID
+		at := s.at[f]
+		switch {
+		case at >= 0:
+			if err := s.check(f, &p[at], policy); err != nil {
+				return s, err
+			}
+		case callbackFields[i].required:
+			return s, malformed(ReasonMissingField, fieldNames[f], "is missing")
+		}
+	}
 	return s, checkAmbiguity(p, &s)
+}
+
+// find notes where the fields are, and reports whether all names are in order
+// at a glance: documented, and no two the same.
+func (s *shape) find(p Params) bool {
+	for f := range s.at {
+		s.at[f] = -1
+	}
+	var seen fieldSet
+	s.documented = true
+	plain := true
+	for i := range p[:min(len(p), MaxFields)] {
+		f := fieldOf(p[i].Name)
+		if f == otherField {
+			s.documented, plain = false, false
+			continue
+		}
+		if seen.has(f) {
+			plain = false
+			continue
+		}
+		seen.add(f)
+		if p[i].Kind != KindNull && p[i].Value != "" {
+			s.at[f] = int8(i)
+		}
+	}
+	return plain && len(p) <= MaxFields
 }
 
 // checkNames repeats the parsers' checks, since a list may be made by hand,
@@ -96,8 +163,8 @@ func checkNames(p Params) error {
 		if err := checkName(p[:i], p[i].Name, ReasonDuplicateName); err != nil {
 			return err
 		}
-		for f := range callbackFields {
-			if known := callbackFields[f].name; p[i].Name != known && equalFold(p[i].Name, known) {
+		for _, known := range fieldNames {
+			if p[i].Name != known && equalFold(p[i].Name, known) {
 				return malformed(ReasonBadName, p[i].Name, "must be spelt "+known)
 			}
 		}
@@ -111,15 +178,15 @@ func checkNames(p Params) error {
 // behind or before it in their own right.
 func checkAmbiguity(p Params, s *shape) error {
 	for i := range p {
-		if !holdsAssignment(p[i].Value) {
+		if strings.IndexByte(p[i].Value, '&') < 0 || !holdsAssignment(p[i].Value) {
 			continue
 		}
-		if i != s.remark {
+		if !s.is(i, remark) {
 			return malformed(ReasonAmbiguous, p[i].Name, "holds & followed by a name and =, so its signature could belong to another callback")
 		}
 		s.freeRemark = true
 	}
-	if s.freeRemark && (s.reverse < 0 || s.fee < 0) {
+	if s.freeRemark && (!s.has(reverse) || !s.has(fee)) {
 		return malformed(ReasonAmbiguous, fieldRemark,
 			"holds & followed by a name and =, so amount, fee, orderId, platOrderId, reverse and status must all be present")
 	}
@@ -141,43 +208,47 @@ func holdsAssignment(s string) bool {
 	}
 }
 
-func checkID(_ *shape, p *Param, _ Policy) error {
+func checkID(p *Param) error {
 	if p.Kind != KindString {
 		return malformed(ReasonWrongType, p.Name, "must be a string, not a "+p.Kind.String())
 	}
-	ok := len(p.Value) <= maxID
-	for i := range len(p.Value) {
-		ok = ok && '!' <= p.Value[i] && p.Value[i] <= '~' && p.Value[i] != '&'
-	}
-	if !ok {
+	if !validID(p.Value) {
 		return malformed(ReasonWrongType, p.Name, "must be 1 to 64 printable ASCII characters without white space or &")
 	}
 	return nil
 }
 
-func checkNumber(s *shape, p *Param, policy Policy) error {
+func validID(id string) bool {
+	if len(id) > maxID {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; c < '!' || c > '~' || c == '&' {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *shape) checkNumber(p *Param, policy Policy, value *decimalText) error {
 	if p.Kind == KindBool {
 		return malformed(ReasonWrongType, p.Name, "must be a number, not a boolean")
 	}
-	value, ok := parsePlain(p.Value)
+	var ok bool
+	*value, ok = parsePlain(p.Value)
 	if !ok && policy.JavaDouble {
-		value, ok = parseExponent(p.Value)
+		*value, ok = parseExponent(p.Value)
 		s.javaDouble = s.javaDouble || ok
 	}
 	if !ok {
 		return malformed(ReasonWrongType, p.Name,
 			"must be a plain decimal of at most 15 integer and 4 fraction digits, without sign, exponent or leading zero")
 	}
-	if p.Name == fieldAmount {
-		s.amountValue = value
-	} else {
-		s.feeValue = value
-	}
 	s.noteQuoted(p)
 	return nil
 }
 
-func checkStatus(s *shape, p *Param, _ Policy) error {
+func (s *shape) checkStatus(p *Param) error {
 	if p.Kind == KindBool || (p.Value != "0" && p.Value != "1" && p.Value != "2") {
 		return malformed(ReasonWrongType, p.Name, "must be 0, 1 or 2")
 	}
@@ -191,7 +262,7 @@ func (s *shape) noteQuoted(p *Param) {
 	s.quotedNumber = s.quotedNumber || (p.Kind == KindString && !p.form)
 }
 
-func checkReverse(s *shape, p *Param, policy Policy) error {
+func (s *shape) checkReverse(p *Param, policy Policy) error {
 	switch {
 	case (p.Kind == KindBool || p.form) && (p.Value == "true" || p.Value == "false"):
 		return nil
@@ -203,18 +274,19 @@ func checkReverse(s *shape, p *Param, policy Policy) error {
 	}
 }
 
-func checkRemark(_ *shape, p *Param, _ Policy) error {
+func checkRemark(p *Param) error {
 	if p.Kind != KindString {
 		return malformed(ReasonWrongType, p.Name, "must be a string, not a "+p.Kind.String())
 	}
 	return nil
 }
 
-func checkSign(_ *shape, p *Param, _ Policy) error {
+func (s *shape) checkSign(p *Param) error {
 	if p.Kind != KindString {
 		return malformed(ReasonWrongType, p.Name, "must be a string, not a "+p.Kind.String())
 	}
-	if _, _, ok := decodeSign(p.Value); !ok {
+	var ok bool
+	if s.sum, s.upperHex, ok = decodeSign(p.Value); !ok {
 		return malformed(ReasonBadSignFormat, p.Name, "must be 32 hex digits")
 	}
 	return nil

@@ -14,6 +14,8 @@ type Verified struct {
 	Dialects []Dialect
 	// Params is the callback as received, its sign included.
 	Params Params
+	// Fields are the documented ones among them.
+	Fields Fields
 }
 
 // VerifyCallback checks a callback by rules 1 to 5 of the gateway page. It
@@ -31,20 +33,33 @@ func (k *Keyring) VerifyCallback(p Params, policy Policy) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	want, upper, _ := decodeSign(p[s.sign].Value)
-
 	var indices [MaxFields]int
 	var stack [stackBuffer]byte
-	order := p.sorted(indices[:0])
-	if id, ok := k.match(p.appendCanonical(stack[:0], order), want); ok {
-		return Verified{KeyID: id, Dialects: s.dialects(upper, rendering{}), Params: p}, nil
+	order := s.sorted(p, indices[:0])
+	if id, ok := k.match(p.appendCanonical(stack[:0], order), s.sum); ok {
+		return Verified{KeyID: id, Dialects: s.dialects(rendering{}), Params: p, Fields: s.texts(p)}, nil
 	}
 	for _, r := range s.renderings(p, policy) {
-		if id, ok := k.match(r.append(stack[:0], p, order, &s), want); ok {
-			return Verified{KeyID: id, Dialects: s.dialects(upper, r), Params: p}, nil
+		if id, ok := k.match(r.append(stack[:0], p, order, &s), s.sum); ok {
+			return Verified{KeyID: id, Dialects: s.dialects(r), Params: p, Fields: s.texts(p)}, nil
 		}
 	}
 	return Verified{}, &SignatureError{Reason: ReasonBadSignature, KeyIDs: k.ids()}
+}
+
+// sorted appends the indices of p in the order in which it is signed. That of the
+// documented fields is known, so where there are no others nothing is sorted; what
+// has no text to sign is then left out, which an empty string may have.
+func (s *shape) sorted(p Params, order []int) []int {
+	if !s.documented || hasEmpty(p) {
+		return p.sorted(order)
+	}
+	for f := range s.at {
+		if s.at[f] >= 0 {
+			order = append(order, int(s.at[f]))
+		}
+	}
+	return order
 }
 
 // match returns the id of the key that signs the canonical text like this.
@@ -64,16 +79,19 @@ func decodeSign(s string) (sum [md5.Size]byte, upper, ok bool) {
 	if len(s) != 2*md5.Size {
 		return sum, false, false
 	}
-	for i := range len(s) {
-		d, ok := hexDigit(s[i])
-		if !ok {
+	for i := range sum {
+		high, low := s[2*i], s[2*i+1]
+		a, b := hexDigits[high], hexDigits[low]
+		if (a|b)&notHex != 0 {
 			return sum, false, false
 		}
-		sum[i/2] = sum[i/2]<<4 | d
-		upper = upper || s[i] != lower(s[i])
+		sum[i] = a<<4 | b
+		upper = upper || isUpper(high) || isUpper(low)
 	}
 	return sum, upper, true
 }
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // rendering is one way of writing the signed text. The zero value is the plain
 // one.
@@ -97,16 +115,16 @@ func (s *shape) renderings(p Params, policy Policy) []rendering {
 	if policy.DropZero && !s.freeRemark && s.hasZero(p) {
 		empties = append(empties, rendering{dropZero: true})
 	}
-	reverses := []bool{false}
-	if policy.NumericReverse && s.reverse >= 0 && !s.numericReverse {
-		reverses = append(reverses, true)
+	numeric := []bool{false}
+	if policy.NumericReverse && s.has(reverse) && !s.numericReverse {
+		numeric = append(numeric, true)
 	}
 	var list []rendering
-	for _, reverse := range reverses {
+	for _, n := range numeric {
 		for _, r := range empties {
-			for _, n := range s.numberTexts(p, policy) {
-				r.numbers, r.amount, r.fee = n.numbers, n.amount, n.fee
-				r.numericReverse = reverse
+			for _, t := range s.numberTexts(p, policy) {
+				r.numbers, r.amount, r.fee = t.numbers, t.amount, t.fee
+				r.numericReverse = n
 				list = append(list, r)
 			}
 		}
@@ -116,13 +134,13 @@ func (s *shape) renderings(p Params, policy Policy) []rendering {
 
 // numberTexts lists the distinct writings of amount and fee, as sent first.
 func (s *shape) numberTexts(p Params, policy Policy) []rendering {
-	sent := rendering{amount: p[s.amount].Value}
-	if s.fee >= 0 {
-		sent.fee = p[s.fee].Value
+	sent := rendering{amount: p[s.at[amount]].Value}
+	if s.has(fee) {
+		sent.fee = p[s.at[fee]].Value
 	}
 	list := []rendering{sent}
 	add := func(r rendering) {
-		if s.fee < 0 {
+		if !s.has(fee) {
 			r.fee = ""
 		}
 		for i := range list {
@@ -136,10 +154,10 @@ func (s *shape) numberTexts(p Params, policy Policy) []rendering {
 		add(rendering{numbers: dialect, amount: s.amountValue.render(decimals), fee: s.feeValue.render(decimals)})
 	}
 	if policy.JavaDouble {
-		amount, ok1 := s.amountValue.renderDouble()
-		fee, ok2 := s.feeValue.renderDouble()
+		first, ok1 := s.amountValue.renderDouble()
+		second, ok2 := s.feeValue.renderDouble()
 		if ok1 && ok2 {
-			add(rendering{numbers: DialectJavaDouble, amount: amount, fee: fee})
+			add(rendering{numbers: DialectJavaDouble, amount: first, fee: second})
 		}
 	}
 	return list
@@ -165,13 +183,13 @@ func (r *rendering) append(dst []byte, p Params, order []int, s *shape) []byte {
 // text is the value of the parameter at i in this rendering.
 func (r *rendering) text(p Params, i int, s *shape) string {
 	switch {
-	case i == s.amount && r.numbers != "":
+	case s.is(i, amount) && r.numbers != "":
 		return r.amount
-	case i == s.fee && r.numbers != "":
+	case s.is(i, fee) && r.numbers != "":
 		return r.fee
-	case i == s.reverse && r.numericReverse && p[i].Value == "true":
+	case s.is(i, reverse) && r.numericReverse && p[i].Value == "true":
 		return "1"
-	case i == s.reverse && r.numericReverse:
+	case s.is(i, reverse) && r.numericReverse:
 		return "0"
 	default:
 		return p[i].Value
@@ -181,14 +199,14 @@ func (r *rendering) text(p Params, i int, s *shape) string {
 // isZero reports whether a sender that drops zeros drops the parameter at i.
 // The order ids are never dropped: what a callback is about must be signed.
 func (s *shape) isZero(p Params, i int) bool {
-	switch i {
-	case s.orderID, s.platOrderID:
+	switch {
+	case s.is(i, orderID), s.is(i, platOrderID):
 		return false
-	case s.amount:
+	case s.is(i, amount):
 		return s.amountValue.isZero()
-	case s.fee:
+	case s.is(i, fee):
 		return s.feeValue.isZero()
-	case s.reverse:
+	case s.is(i, reverse):
 		return p[i].Value == "false" || p[i].Value == "0"
 	}
 	switch p[i].Kind {
@@ -223,14 +241,14 @@ func hasEmpty(p Params) bool {
 
 // dialects lists how the body and the rendering that matched differ from the
 // plain form.
-func (s *shape) dialects(upper bool, r rendering) []Dialect {
+func (s *shape) dialects(r rendering) []Dialect {
 	var list []Dialect
 	add := func(found bool, d Dialect) {
 		if found {
 			list = append(list, d)
 		}
 	}
-	add(upper, DialectUppercaseHex)
+	add(s.upperHex, DialectUppercaseHex)
 	add(s.quotedNumber, DialectQuotedNumber)
 	add(r.emptyKept, DialectEmptyKept)
 	add(r.numbers != "" && r.numbers != DialectJavaDouble, r.numbers)
