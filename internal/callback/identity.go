@@ -37,13 +37,18 @@ func (c Callback) MessageID(flow, merchant string) string {
 
 // escape writes every byte outside [A-Za-z0-9_.-] as % and two hex digits.
 func escape(s string) string {
+	plain := 0
+	for plain < len(s) && isPlain(s[plain]) {
+		plain++
+	}
+	if plain == len(s) {
+		return s
+	}
 	const upperHex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-			c == '_' || c == '-' || c == '.'
-		if plain {
+		if isPlain(c) {
 			b.WriteByte(c)
 			continue
 		}
@@ -52,4 +57,8 @@ func escape(s string) string {
 		b.WriteByte(upperHex[c&15])
 	}
 	return b.String()
+}
+
+func isPlain(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.'
 }

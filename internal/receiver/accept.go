@@ -43,7 +43,7 @@ func (x *exchange) store() *refusal {
 		ReceivedAt:  x.received,
 		KeyID:       x.verified.KeyID,
 		Dialects:    x.verified.Dialects,
-		Source:      sourceName(x.source),
+		Source:      x.sender,
 	})
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

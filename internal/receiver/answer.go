@@ -17,6 +17,12 @@ import (
 // document, section 6), with no line break behind them.
 const success = "success"
 
+var (
+	plainText     = []string{"text/plain; charset=utf-8"}
+	noSniff       = []string{"nosniff"}
+	successLength = []string{strconv.Itoa(len(success))}
+)
+
 // accept answers a callback that is stored.
 func (x *exchange) accept() {
 	x.learnSender()
@@ -74,9 +80,14 @@ func (x *exchange) answer(status int, text string) {
 		// it claims. So there is no other request behind chunks.
 		header.Set("Connection", "close")
 	}
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(text)))
-	header.Set("X-Content-Type-Options", "nosniff")
+	// Made once: net/http reads them only.
+	header["Content-Type"] = plainText
+	header["X-Content-Type-Options"] = noSniff
+	if text == success {
+		header["Content-Length"] = successLength
+	} else {
+		header.Set("Content-Length", strconv.Itoa(len(text)))
+	}
 	x.w.WriteHeader(status)
 	// An error means that the sender is gone. It pushes again.
 	_, _ = io.WriteString(x.w, text)
@@ -93,7 +104,7 @@ func (x *exchange) rescue() {
 	f.hangUp = true
 	x.h.metrics.refused(x, f, fateNone)
 	x.h.opts.Log.Error("panic while receiving a callback", zap.String("panic", shortened(cause)), zap.ByteString("stack", debug.Stack()),
-		zap.String("flow", x.flow), zap.String("merchant", x.merchant), zap.String("source", sourceName(x.source)),
+		zap.String("flow", x.flow), zap.String("merchant", x.merchant), zap.String("source", x.sender),
 		tracing.IDs(x.r.Context()))
 	if !x.answered {
 		x.answerRefusal(f)

@@ -17,7 +17,7 @@ func (x *exchange) checkMediaType() *refusal {
 	if encoding := x.r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return refuseEncoding
 	}
-	if _, err := sign.Parse(x.contentType(), nil); errors.Is(err, sign.ErrUnsupportedMediaType) {
+	if !sign.Readable(x.contentType()) {
 		return refuseMediaType
 	}
 	return nil

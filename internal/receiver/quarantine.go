@@ -47,7 +47,7 @@ func (x *exchange) keep(f *refusal) (fate, error) {
 		Body:        keptOf(f.class, x.body),
 		ContentType: x.contentType(),
 		ReceivedAt:  x.received,
-		Source:      sourceName(x.source),
+		Source:      x.sender,
 	})
 	if err != nil {
 		return fateFailed, err

@@ -14,6 +14,7 @@ import (
 // documented one. A name from outside is only ever compared, never used.
 func (x *exchange) route() *refusal {
 	x.source = sourceOf(x.r, x.h.opts.HTTP.TrustedProxies)
+	x.sender = sourceName(x.source)
 	flow, merchant, ours := callback.Address(sentPath(x.r.URL))
 	if !ours {
 		return refuseUnknown(reasonNoSuchPath)

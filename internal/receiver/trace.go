@@ -16,7 +16,7 @@ func (x *exchange) trace() *refusal {
 	}
 	peer, ok := peerOf(x.r)
 	x.r, x.span = x.h.opts.Tracer.Request(x.r, tracing.Push{
-		Merchant: x.merchant, Flow: x.flow, Source: sourceName(x.source),
+		Merchant: x.merchant, Flow: x.flow, Source: x.sender,
 		Vouched: ok && x.h.opts.HTTP.TrustedProxies.Contains(peer),
 	})
 	return nil

@@ -42,6 +42,7 @@ type exchange struct {
 	r        *http.Request
 	received time.Time
 	source   netip.Addr // invalid where there is none
+	sender   string     // source, for people
 
 	flow       string           // configured, or stream.Unknown
 	merchant   string           // configured, or stream.Unknown

@@ -58,6 +58,12 @@ func ParseText(contentType, body string) (Params, error) {
 	return read(strings.TrimPrefix(body, byteOrderMark))
 }
 
+// Readable reports whether [Parse] reads bodies of a Content-Type header at all.
+func Readable(contentType string) bool {
+	_, err := readerOf(contentType, "")
+	return err == nil
+}
+
 // readerOf returns what reads a body.
 func readerOf[T string | []byte](contentType string, body T) (func(text string) (Params, error), error) {
 	if contentType == MediaJSON { // as nearly everybody writes it
